@@ -1,0 +1,5 @@
+"""`python -m httpwire` is the command `httpwire`."""
+
+from httpwire.cli.main import run
+
+run()

@@ -1,0 +1,111 @@
+"""The Python interface to sending: one call for what fits in memory, a stream for what doesn't.
+
+In: a request as bytes or a path, and a target. Out: Exchanges whose messages hold their
+octets, or a Transfer that gives them as they arrive. The peer's faults are in the
+exchange's outcome and findings; what the network refused is raised as a NetworkError.
+"""
+
+from __future__ import annotations
+
+import os
+
+from httpwire.capture.raw import Outgoing, Saving
+from httpwire.errors import RequestUnreadable, UsageError
+from httpwire.language import N_
+from httpwire.net.client import Transfer
+from httpwire.net.options import TimeLimits, TlsOptions
+from httpwire.net.target import parse_target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from httpwire.wire.content import Limits
+    from httpwire.wire.edit import Edits
+    from httpwire.wire.exchange import Exchange
+
+DEFAULT_TARGET = "127.0.0.1:80"
+
+
+def open_transfer(
+    request: bytes | str | os.PathLike[str],
+    *,
+    to: str = DEFAULT_TARGET,
+    limits: TimeLimits | None = None,
+    tls: TlsOptions | None = None,
+    edits: Edits | None = None,
+    reading: Limits | None = None,
+    keep: bool = False,
+    stop: int | None = None,
+) -> Transfer:
+    """A Transfer of `request` to `to`, for answers of any size: iterate over it for the segments (bytes).
+
+    `request` is the octets, or the path of a file that holds them; they are sent as they are, but for `edits`.
+    `keep` holds every octet on the connection as well. `stop` is a file descriptor that ends the
+    transfer once it is readable. Raises RequestUnreadable, TargetInvalid; iterating raises NetworkErrors.
+    """
+    outgoing = Outgoing.from_bytes(request) if isinstance(request, bytes) else Outgoing.from_path(os.fspath(request))
+    if not outgoing.octets:
+        raise RequestUnreadable(path=outgoing.name or "b''", why=N_("it is empty: there is nothing to send"))
+    if edits:
+        outgoing.edit(edits)
+    return Transfer(outgoing, parse_target(to), limits=limits, tls=tls, reading=reading, keep=keep, stop=stop)
+
+
+def send_all(
+    request: bytes | str | os.PathLike[str],
+    *,
+    to: str = DEFAULT_TARGET,
+    limits: TimeLimits | None = None,
+    tls: TlsOptions | None = None,
+    edits: Edits | None = None,
+) -> list[Exchange]:
+    """Send octets that hold several requests, pipelined; gives one Exchange for each, in order.
+
+    Raises RequestUnreadable, TargetInvalid, NetworkError (its `connection` holds what had come).
+    """
+    return _run(open_transfer(request, to=to, limits=limits, tls=tls, edits=edits, keep=True))
+
+
+def send(
+    request: bytes | str | os.PathLike[str],
+    *,
+    to: str = DEFAULT_TARGET,
+    limits: TimeLimits | None = None,
+    tls: TlsOptions | None = None,
+    edits: Edits | None = None,
+) -> Exchange:
+    """Send one request and wait for its answer, complete as RFC 9112 6.3 defines it.
+
+    Gives the Exchange: `request`, `responses`, `timing` (ns), `framing` (with the rule that ended the answer),
+    `outcome` and `findings`; `exchange.response.raw` are the answer's bytes, `.content` its content.
+    Raises UsageError where a server would read several requests (then use send_all), and what send_all raises.
+    """
+    transfer = open_transfer(request, to=to, limits=limits, tls=tls, edits=edits, keep=True)
+    answers = transfer.examination.answers
+    if answers > 1:
+        transfer.close()
+        raise UsageError(N_("a server reads {answers} requests in these bytes: use send_all"), answers=answers)
+    return _run(transfer)[0]
+
+
+def _run(transfer: Transfer) -> list[Exchange]:
+    for _ in transfer:
+        pass  # the connection keeps it
+    return transfer.connection.exchanges
+
+
+def save(transfer: Transfer, path: str | os.PathLike[str]) -> str:
+    """Carry out `transfer`, with the answer's octets going to the file `path` as they arrive.
+
+    They take that name only when every answer is complete; else they are kept as `path`.partial, and what
+    was in `path` stays. Gives the name they are under (empty: nothing came). Raises NetworkError,
+    OutputUnwritable, SaveFailed.
+    """
+    saving = Saving(os.fspath(path))
+    complete = False
+    try:
+        for segment in transfer:
+            saving.write(segment)
+        complete = transfer.complete
+    finally:
+        saving.finish(complete=complete)
+    return saving.saved

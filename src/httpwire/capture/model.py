@@ -1,0 +1,146 @@
+"""What was observed: a Connection as an append-only log of WireEvents.
+
+In: events, in the order in which they happened, recorded before any parser sees them.
+Out: the log (where it is kept), counts and times, and the exchanges read from it. A
+connection that is not to keep its octets still counts and reads them, in constant memory.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from httpwire.wire.content import Limits
+from httpwire.wire.deviations import TLS_TRUNCATED, Finding
+from httpwire.wire.element import Direction
+from httpwire.wire.exchange import Conversation, Exchange
+from httpwire.wire.record import Record, at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class EventKind(Enum):
+    """What happened on the wire."""
+
+    TRY = "try"  # a connection to an address was begun; data: the address
+    REFUSED = "refused"  # that attempt failed; data: the address and why
+    CONNECTED = "connected"
+    TLS = "tls"  # the handshake is complete
+    SEGMENT = "segment"  # data: the octets of one write or read
+    SENT_ALL = "sent-all"  # no more will be written
+    CLOSED = "closed"  # the peer closed its direction
+    CUT = "cut"  # it ended otherwise: reset, TLS without close_notify, time-out, interrupt; data: why
+    END = "end"  # we closed
+
+
+class WireEvent(Record):
+    """One thing that happened at `at_ns` (monotonic). `direction` is None for what concerns both."""
+
+    __slots__ = ()
+    FIELDS = ("at_ns", "direction", "kind", "data")
+    at_ns: int = at(0)
+    direction: Direction | None = at(1)
+    kind: EventKind = at(2)
+    data: bytes | memoryview = at(3)
+
+    def __new__(
+        cls, at_ns: int, direction: Direction | None, kind: EventKind, data: bytes | memoryview = b""
+    ) -> WireEvent:
+        return tuple.__new__(cls, (at_ns, direction, kind, data))
+
+
+class TlsFacts(Record):
+    """What a TLS handshake agreed on: `version`, `cipher`, `alpn` (str, empty where there is none)."""
+
+    __slots__ = ()
+    FIELDS = ("version", "cipher", "alpn", "verified")
+    version: str = at(0)
+    cipher: str = at(1)
+    alpn: str = at(2)
+    verified: bool = at(3)
+
+    def __new__(cls, version: str, cipher: str, alpn: str, *, verified: bool) -> TlsFacts:
+        return tuple.__new__(cls, (version, cipher, alpn, verified))
+
+
+class Connection:
+    """One connection. `target` is what was asked for; `peer` and `local` are addresses (str), empty before the
+    connection; `began_ns` (monotonic) and `began_at` (seconds since 1970) are set when work on it begins. With `keep`
+    the log `events` holds every octet; `listener` is called with each event."""
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        keep: bool,
+        limits: Limits | None = None,
+        listener: Callable[[WireEvent], None] | None = None,
+    ) -> None:
+        self.target = target
+        self.peer = self.local = ""
+        self.tls: TlsFacts | None = None
+        self.began_ns = 0
+        self.began_at = 0.0
+        self.sent = self.received = 0
+        self.times: dict[EventKind, int] = {}  # of the last event of each kind
+        self.first_octet_ns: int | None = None
+        self.ended = ""  # why no more octets came: the data of CUT, "closed", or "" while they may
+        self.events: list[WireEvent] = []
+        self.tls_truncated: Finding | None = None
+        self.conversation = Conversation(limits)
+        self._keep = keep
+        self._listener = listener
+
+    def append(self, event: WireEvent) -> None:
+        """Record what happened, then read it."""
+        at_ns, direction, kind, data = event
+        self.times[kind] = at_ns
+        if self._keep:
+            self.events.append(event.replace(data=bytes(data)) if isinstance(data, memoryview) else event)
+        if self._listener:
+            self._listener(event)
+        if kind is EventKind.SEGMENT:
+            if direction is Direction.REQUEST:
+                self.sent += len(data)
+                self.conversation.sent(data, at_ns)
+            else:
+                if self.first_octet_ns is None:
+                    self.first_octet_ns = at_ns
+                self.received += len(data)
+                self.conversation.received(data, at_ns)
+        elif kind is EventKind.SENT_ALL:
+            self.conversation.sent_all()
+        elif kind is EventKind.CLOSED or kind is EventKind.CUT:
+            self.ended = self.ended or bytes(data).decode("ascii") or "closed"
+            if self.ended == "tls-truncated":
+                self.tls_truncated = Finding(TLS_TRUNCATED, Direction.RESPONSE, self.received, self.received)
+            if EventKind.SENT_ALL not in self.times:
+                self.conversation.sent_all()
+            self.conversation.closed(cut=kind is EventKind.CUT)
+
+    def octets(self, direction: Direction) -> bytes:
+        """All octets of one direction; empty where they were not kept."""
+        segments = (e.data for e in self.events if e.kind is EventKind.SEGMENT and e.direction is direction)
+        return b"".join(segments)
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """The exchanges so far, in the order of the requests; their messages have `raw` where octets were kept."""
+        exchanges = self.conversation.exchanges
+        if not self._keep:
+            return exchanges
+        sent, received = self.octets(Direction.REQUEST), self.octets(Direction.RESPONSE)
+        return [
+            exchange.replace(
+                request=exchange.request and exchange.request.replace(raw=sent[slice(*exchange.request.span)]),
+                interim=tuple(m.replace(raw=received[slice(*m.span)]) for m in exchange.interim),
+                response=exchange.response and exchange.response.replace(raw=received[slice(*exchange.response.span)]),
+            )
+            for exchange in exchanges
+        ]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What deviates on this connection outside any message."""
+        return [*self.conversation.findings, *([self.tls_truncated] if self.tls_truncated else [])]

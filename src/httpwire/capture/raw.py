@@ -1,0 +1,236 @@
+"""Plain files of octets: a request to send, and the answer as it came.
+
+In: paths. Out: Outgoing, the octets of a file (or of bytes) with patches applied, read in
+blocks; and Saving, a file that takes octets as they arrive and takes its name only when
+they are complete. It loses nothing: what is in the file is what was on the wire.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from httpwire.errors import OutputUnwritable, RequestUnreadable, SaveFailed
+from httpwire.language import N_
+from httpwire.wire.edit import Edits, Patch, plan
+from httpwire.wire.preflight import Examination, Examiner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+BLOCK = 256 << 10
+_SPOOL = 8 << 20  # standard input beyond this goes to a temporary file
+
+
+class _Memory:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.octets = len(data)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        return self._data[offset : offset + count]
+
+    def close(self) -> None:
+        pass
+
+
+class _File:
+    def __init__(self, fd: int, octets: int) -> None:
+        self._fd = fd
+        self.octets = octets
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        os.lseek(self._fd, offset, os.SEEK_SET)
+        return os.read(self._fd, count)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+
+class Outgoing:
+    """Octets to be sent: an original with patches laid over it. `octets` is the size with them."""
+
+    def __init__(self, original: _Memory | _File, name: str) -> None:
+        self.name = name
+        self._original = original
+        self.patches: list[Patch] = []
+        self._pieces: list[tuple[int, int, bytes | None]] = []  # where it begins, where in the original, or new octets
+        self._lay()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "") -> Outgoing:
+        return cls(_Memory(data), name)
+
+    @classmethod
+    def from_path(cls, path: str) -> Outgoing:
+        """Open the file at `path`, or standard input for "-". Raises RequestUnreadable."""
+        try:
+            return cls(_standard_input() if path == "-" else _open(path), path)
+        except OSError as error:
+            raise RequestUnreadable(path=path, why=error.strerror or str(error), errno=error.errno) from error
+
+    def _lay(self) -> None:
+        pieces: list[tuple[int, int, bytes | None]] = []
+        position = here = 0
+        for patch in self.patches:
+            if patch.offset > position:
+                pieces.append((here, position, None))
+                here += patch.offset - position
+            if patch.new:
+                pieces.append((here, 0, patch.new))
+                here += len(patch.new)
+            position = patch.offset + len(patch.old)
+        if position < self._original.octets:
+            pieces.append((here, position, None))
+            here += self._original.octets - position
+        self._pieces = pieces
+        self.octets = here
+
+    def edit(self, edits: Edits) -> None:
+        """Lay the patches that `edits` ask for; `patches` says which they are."""
+        self.patches = plan(edits, self.blocks())
+        self._lay()
+
+    def blocks(self, offset: int = 0) -> Iterator[bytes]:
+        """The octets from `offset` on, in blocks. Raises RequestUnreadable when the file became shorter."""
+        for index, (start, source, new) in enumerate(self._pieces):
+            stop = self._pieces[index + 1][0] if index + 1 < len(self._pieces) else self.octets
+            while offset < stop:
+                inside = offset - start
+                count = min(BLOCK, stop - offset)
+                block = self._original.read_at(source + inside, count) if new is None else new[inside : inside + count]
+                if not block:
+                    raise RequestUnreadable(path=self.name, why=N_("it became shorter while it was read"))
+                yield block
+                offset += len(block)
+
+    def examine(self) -> Examination:
+        """What is to be known of these octets as requests; content that decides nothing is not read."""
+        examiner = Examiner()
+        position = 0
+        while position < self.octets:
+            count = min(examiner.opaque, self.octets - position)
+            if count > BLOCK:
+                examiner.skip(count)
+                position += count
+                continue
+            for block in self.blocks(position):
+                examiner.feed(block)
+                position += len(block)
+                if examiner.opaque > BLOCK:
+                    break
+        return examiner.finish()
+
+    def close(self) -> None:
+        self._original.close()
+
+
+def _open(path: str) -> _Memory | _File:
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        info = os.fstat(fd)
+        if stat.S_ISDIR(info.st_mode):
+            raise IsADirectoryError(21, os.strerror(21), path)
+        if stat.S_ISREG(info.st_mode):
+            return _File(fd, info.st_size)
+    except BaseException:
+        os.close(fd)
+        raise
+    with os.fdopen(fd, "rb", buffering=0) as stream:  # a pipe or a device: no size, no second reading
+        return _spooled(stream.read)
+
+
+def _standard_input() -> _Memory | _File:
+    return _spooled(lambda count: os.read(0, count))
+
+
+def _spooled(read: Callable[[int], bytes | None]) -> _Memory | _File:
+    data = bytearray()
+    while block := read(BLOCK):
+        data += block
+        if len(data) > _SPOOL:
+            break
+    else:
+        return _Memory(bytes(data))
+    import tempfile
+
+    with tempfile.TemporaryFile(buffering=0) as spool:
+        spool.write(data)
+        while block := read(BLOCK):
+            spool.write(block)
+        return _File(os.dup(spool.fileno()), os.fstat(spool.fileno()).st_size)
+
+
+class Saving:
+    """Octets on their way to the file `path`.
+
+    They go to a file of another name beside it. `finish` gives that its name: `path` when the
+    octets are complete, else `path`.partial. A path that is no regular file (a pipe, a
+    device, "-" for standard output) takes the octets directly.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open it. Raises OutputUnwritable."""
+        self.path = path
+        self.octets = 0  #: written so far
+        self.saved: str = ""  #: the name under which they are, once finished
+        self._temporary = ""
+        self._mode: int | None = None
+        try:
+            self._fd = self._open(path)
+        except OSError as error:
+            raise OutputUnwritable(path=path, why=error.strerror or str(error), errno=error.errno) from error
+
+    def _open(self, path: str) -> int:
+        if path == "-":
+            return os.dup(1)
+        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        try:
+            info = os.stat(path)
+        except FileNotFoundError:
+            pass
+        else:
+            if stat.S_ISDIR(info.st_mode):
+                raise IsADirectoryError(21, os.strerror(21), path)
+            if not stat.S_ISREG(info.st_mode):
+                return os.open(path, flags)
+            if not os.access(path, os.W_OK):
+                raise PermissionError(13, os.strerror(13), path)
+            self._mode = stat.S_IMODE(info.st_mode)
+        self._final = os.path.realpath(path)  # a link stays, the file it names is replaced
+        self._temporary = f"{self._final}.{os.getpid()}.tmp"
+        return os.open(self._temporary, flags | os.O_EXCL, 0o666)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next octets. Raises SaveFailed."""
+        view = memoryview(data)
+        try:
+            while view:
+                count = os.write(self._fd, view)
+                self.octets += count
+                view = view[count:]
+        except OSError as error:
+            raise SaveFailed(path=self.path, why=error.strerror or str(error), errno=error.errno) from error
+
+    def finish(self, *, complete: bool) -> None:
+        """Close the file and give it its name; an empty one that is incomplete is removed. Raises SaveFailed."""
+        try:
+            os.close(self._fd)
+            if not self._temporary:
+                self.saved = self.path
+            elif complete or self.octets:
+                if self._mode is not None:
+                    os.chmod(self._temporary, self._mode)
+                final = self._final if complete else self._final + ".partial"
+                os.replace(self._temporary, final)
+                linked = self._final != os.path.abspath(self.path)
+                self.saved = final if linked else self.path if complete else self.path + ".partial"
+            else:
+                os.unlink(self._temporary)
+        except OSError as error:
+            self.saved = self._temporary
+            raise SaveFailed(path=self.path, why=error.strerror or str(error), errno=error.errno) from error

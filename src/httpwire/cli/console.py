@@ -1,0 +1,79 @@
+"""The person's side of a run: labelled lines, colours, and one line that is redrawn.
+
+In: lines to show. Out: text on standard error. Colour and redrawing only where that is a
+terminal which can do it; encoding errors never stop a line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from httpwire.language import Translator
+from httpwire.views.text import padded, printable, width
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TextIO
+
+_COLOURS = {"error": "31", "warning": "33", "complete": "32", "incomplete": "31", "undecidable": "31"}
+
+
+class Console:
+    """Writes to `stream` in the translator's language; `quiet` keeps all but failures."""
+
+    def __init__(self, tr: Translator, *, stream: TextIO | None = None, quiet: bool = False) -> None:
+        self.tr = tr
+        self.quiet = quiet
+        self._stream = stream or sys.stderr
+        terminal = self._stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._colour = terminal and not os.environ.get("NO_COLOR")
+        self._redraws = terminal
+        self._drawn = False
+        self._column = max(width(tr(label)) for label in ("connected", "incomplete", "undecidable")) + 2
+        self._coloured = {tr(label): code for label, code in _COLOURS.items()}
+
+    @property
+    def live(self) -> bool:
+        """Whether a line can be redrawn, and somebody wants to see it."""
+        return self._redraws and not self.quiet
+
+    def lines(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Show labelled lines."""
+        if self.quiet:
+            return
+        for label, text in lines:
+            start = padded(label, self._column)
+            if self._colour and label in self._coloured:
+                start = f"\x1b[{self._coloured[label]}m{start}\x1b[0m"
+            self._write(start + text + "\n")
+
+    def failure(self, parts: Iterable[str]) -> None:
+        """Show why it could not be done: one line, whatever was asked to be quiet."""
+        text = self.tr(". ").join(part for part in parts if part)
+        self._write(f"httpwire: {printable(text)}\n")
+
+    def draw(self, text: str) -> None:
+        """Show `text` in place of what was drawn before; an empty one clears it."""
+        if self._redraws and (text or self._drawn):
+            columns = columns_of(self._stream)
+            while width(text) >= columns:
+                text = text[:-1]
+            self._stream.write(f"\r\x1b[K{text}")
+            self._stream.flush()
+            self._drawn = bool(text)
+
+    def _write(self, text: str) -> None:
+        if self._drawn:
+            self.draw("")
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def columns_of(stream: TextIO) -> int:
+    """The width of the terminal, 80 where there is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80

@@ -1,0 +1,126 @@
+"""The command `httpwire`: finds the verb, and makes sure that no failure is shown as a traceback.
+
+In: the arguments. Out: the exit status. A verb's module is imported only when that verb
+is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from httpwire.errors import HttpwireError
+from httpwire.language import LANGUAGES, N_, Translator, preferred
+
+_VERBS = {
+    "send": N_("send a recorded request to a real server and keep its answer"),
+    "demo": N_("see it work: a server of its own, a request as Chrome sends it, the answer"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command with `arguments` (those of the process, if None); gives the exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name in any bytes can be shown
+    tr = Translator(_language(words))
+    try:
+        return _run(words, tr)
+    except HttpwireError as error:
+        from httpwire.cli.console import Console
+        from httpwire.cli.status import of_error
+
+        Console(tr).failure([error.sentence(tr), error.advice(tr)])
+        return of_error(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our text has gone; nothing can be told there, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:  # noqa: BLE001  # the last door: a person is told in one line, HTTPWIRE_DEBUG shows all
+        return _internal(error, tr)
+
+
+def _run(words: list[str], tr: Translator) -> int:
+    words = _without_language(words)
+    name = words[0] if words else "--help"
+    if name in ("--help", "-h", "help"):
+        verb = words[1] if len(words) > 1 and words[1] in _VERBS else ""
+        if not verb:
+            sys.stdout.write(_overview(tr))
+            return 0 if words else 2
+        words = [verb, "--help"]
+        name = verb
+    if name in ("--version", "-V"):
+        from httpwire import __version__
+
+        print(f"httpwire {__version__}")
+        return 0
+    if name == "send":
+        from httpwire.cli import send
+
+        return send.run(words[1:], tr)
+    if name == "demo":
+        from httpwire.cli import demo
+
+        return demo.run(words[1:], tr)
+    from httpwire.errors import UsageError
+
+    if name.startswith("-"):
+        raise UsageError(N_("there is no option {option}"), option=name, hint=N_("httpwire --help lists the verbs"))
+    raise UsageError(N_("there is no verb {name}"), name=name, hint=N_("httpwire --help lists the verbs"))
+
+
+def _overview(tr: Translator) -> str:
+    lines = [tr("usage: {usage}", usage=tr("httpwire VERB [OPTION...]")), ""]
+    lines += [tr("See and repeat HTTP exactly as it is on the wire."), ""]
+    lines += [f"  {name:8}{tr(about)}" for name, about in _VERBS.items()]
+    lines += ["", tr("httpwire VERB --help tells all about a verb; --lang en or ja chooses the language.")]
+    return "\n".join(lines) + "\n"
+
+
+def _language(words: list[str]) -> str:
+    """The language asked for, wherever it stands; a wrong one is refused once all is read."""
+    chosen = preferred(os.environ)
+    for index, word in enumerate(words):
+        if word == "--":
+            break
+        value = words[index + 1] if word == "--lang" and index + 1 < len(words) else word.partition("--lang=")[2]
+        if value in LANGUAGES:
+            chosen = value
+    return chosen
+
+
+def _without_language(words: list[str]) -> list[str]:
+    """`words` without a `--lang` that stands before the verb. Raises UsageError for one that is not spoken."""
+    from httpwire.errors import UsageError
+
+    for index, word in enumerate(words):
+        if word == "--":
+            break
+        if word == "--lang" or word.startswith("--lang="):
+            value = word.partition("=")[2] if "=" in word else "".join(words[index + 1 : index + 2])
+            if value not in LANGUAGES:
+                raise UsageError(N_("--lang takes en or ja, not {value}"), value=value or "''")
+    while words and words[0].startswith("--lang"):
+        words = words[1:] if "=" in words[0] else words[2:]
+    return words
+
+
+def _internal(error: Exception, tr: Translator) -> int:
+    """A fault of ours: one line for the person, all of it for whoever asks for it."""
+    if os.environ.get("HTTPWIRE_DEBUG"):
+        raise error
+    from httpwire.cli.console import Console
+    from httpwire.cli.status import ExitStatus
+
+    what = f"{type(error).__name__}: {error}"
+    told = tr("a fault of httpwire itself: {what}", what=what)
+    Console(tr).failure([told, tr("please report it; with HTTPWIRE_DEBUG=1 it shows where it happened")])
+    return ExitStatus.INTERNAL
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,296 @@
+"""The verb `send`: a recorded request to a real server, and its answer to a file.
+
+In: arguments. Out: the answer's octets in a file, an account on standard error (or one
+JSON object), and the exit status. Whatever happens, what had arrived is kept and named.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from httpwire.api import DEFAULT_TARGET
+from httpwire.capture.model import EventKind, WireEvent
+from httpwire.capture.raw import Outgoing, Saving
+from httpwire.cli.console import Console, columns_of
+from httpwire.cli.interrupts import Interrupts
+from httpwire.cli.options import Arguments, Option, Verb, help_text, read
+from httpwire.cli.progress import Progress
+from httpwire.cli.status import ExitStatus, of_answers, of_error
+from httpwire.errors import HttpwireError, RequestUnreadable, SaveFailed, TimedOut, UsageError
+from httpwire.language import N_, Translator
+from httpwire.net.client import Transfer
+from httpwire.net.options import TimeLimits, TlsOptions
+from httpwire.net.target import parse_target
+from httpwire.views import account
+from httpwire.views.text import printable
+from httpwire.wire.deviations import Reaction
+from httpwire.wire.edit import Edits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from httpwire.wire.preflight import Examination
+
+_SECONDS = N_("SECONDS")
+_FILE = N_("FILE")
+SEND = Verb(
+    "send",
+    N_("httpwire send [REQUEST] [--to TARGET] [-o RESPONSE] [OPTION...]"),
+    N_(
+        "Sends the bytes of the file REQUEST (client_send.txt) as they are to TARGET (127.0.0.1:80), and keeps the "
+        "answer byte for byte in RESPONSE (client_recv.txt). It knows when the answer is complete, and says why. "
+        "'-' is standard input or output."
+    ),
+    (
+        Option(
+            "to",
+            "",
+            N_("TARGET"),
+            N_("HOST:PORT, [IPv6]:PORT, http://HOST, https://HOST or unix:/PATH (default 127.0.0.1:80)"),
+        ),
+        Option("output", "o", N_("RESPONSE"), N_("where the answer goes (default client_recv.txt)")),
+        Option("crlf", "", "", N_("edit: bare LF line ends become CRLF")),
+        Option("end-head", "", "", N_("edit: add the blank line that a head lacks")),
+        Option("set", "", N_("'NAME: VALUE'"), N_("edit: set a field; may be repeated"), repeats=True),
+        Option("unset", "", N_("NAME"), N_("edit: remove a field; may be repeated"), repeats=True),
+        Option("fix-length", "", "", N_("edit: make Content-Length say the size of the content")),
+        Option("connect-timeout", "", _SECONDS, N_("to connect, and again for TLS (default 10; 0: no limit)")),
+        Option("idle-timeout", "", _SECONDS, N_("without a byte in either direction (default 30; 0: no limit)")),
+        Option("timeout", "", _SECONDS, N_("for all of it (default 3600; 0: no limit)")),
+        Option("insecure", "", "", N_("TLS: accept any certificate")),
+        Option("cacert", "", _FILE, N_("TLS: trust the authorities in FILE (PEM) in place of the system's")),
+        Option("cert", "", _FILE, N_("TLS: show the client certificate in FILE (PEM)")),
+        Option("key", "", _FILE, N_("TLS: the private key of --cert, where FILE does not hold it")),
+        Option("sni", "", N_("NAME"), N_("TLS: the server name to ask for and to verify")),
+        Option("alpn", "", N_("LIST"), N_("TLS: protocols to offer, by comma (default http/1.1; empty: none)")),
+        Option("verbose", "v", "", N_("show every segment and its time, and notes")),
+        Option("quiet", "q", "", N_("show nothing but failures")),
+        Option("json", "", "", N_("give the account as one JSON object on standard output")),
+    ),
+    1,
+    (
+        N_(
+            "Exit status: 0 the answer is complete; 2 wrong usage; 6 name not resolved; 7 could not connect; 8 where "
+            "the answer ends can't be known; 18 cut short; 23 could not save; 28 timed out; 35 TLS; 52 no answer; "
+            "55 sending failed; 56 receiving failed; 60 certificate not trusted; 130 interrupted."
+        ),
+        N_("With SSLKEYLOGFILE in the environment, the TLS secrets are appended to the file it names."),
+    ),
+)
+
+
+def run(words: list[str], tr: Translator) -> int:
+    """Carry out `httpwire send` with the arguments `words`."""
+    arguments = read(SEND, words)
+    if arguments.has("help"):
+        sys.stdout.write(help_text(SEND, tr, columns_of(sys.stdout)))
+        return ExitStatus.DONE
+    return _Run(arguments, tr).run()
+
+
+def edits_of(arguments: Arguments) -> Edits:
+    """The edits that were asked for. Raises UsageError."""
+    lines = [os.fsencode(text) for text in arguments.all("set")]
+    for line in lines:
+        if b"\n" in line or not line.partition(b":")[0].strip(b" \t") or b":" not in line:
+            raise UsageError(N_("--set takes 'NAME: VALUE', not {value}"), value=os.fsdecode(line))
+    return Edits(
+        crlf=arguments.has("crlf"),
+        end_head=arguments.has("end-head"),
+        set=tuple(lines),
+        unset=tuple(os.fsencode(name) for name in arguments.all("unset")),
+        fix_length=arguments.has("fix-length"),
+    )
+
+
+def tls_of(arguments: Arguments) -> TlsOptions:
+    """The TLS options that were given. Raises UsageError."""
+    if arguments.has("key") and not arguments.has("cert"):
+        raise UsageError(N_("--key needs --cert"))
+    return TlsOptions(
+        insecure=arguments.has("insecure"),
+        cacert=arguments.last("cacert"),
+        cert=arguments.last("cert"),
+        key=arguments.last("key"),
+        sni=arguments.last("sni") if arguments.has("sni") else None,
+        alpn=tuple(name for name in arguments.last("alpn", "http/1.1").split(",") if name),
+    )
+
+
+class _Run:
+    """One run of the verb: what there is of it so far, so that an error can be told with all that was kept."""
+
+    def __init__(self, arguments: Arguments, tr: Translator) -> None:
+        self._arguments = arguments
+        self._tr = tr
+        self._path = arguments.operands[0] if arguments.operands else "client_send.txt"
+        self._output = arguments.last("output", "client_recv.txt")
+        self._json = arguments.has("json")
+        self._verbose = arguments.has("verbose")
+        self._console = Console(tr, quiet=arguments.has("quiet") or self._json)
+        self._outgoing: Outgoing | None = None
+        self._examination: Examination | None = None
+        self._transfer: Transfer | None = None
+        self._saving: Saving | None = None
+
+    def run(self) -> int:
+        error: HttpwireError | None = None
+        status = ExitStatus.DONE
+        try:
+            status = self._send()
+        except HttpwireError as caught:
+            error, status = caught, of_error(caught)
+        try:
+            if self._saving:
+                self._saving.finish(complete=status is ExitStatus.DONE)
+        except SaveFailed as caught:
+            error, status = caught, of_error(caught)
+        self._account(status)
+        if status is not ExitStatus.DONE:
+            self._console.failure(self._failure(status, error))
+        if self._json:
+            self._print_json(error, status)
+        return status
+
+    def _send(self) -> ExitStatus:
+        arguments = self._arguments
+        target = parse_target(arguments.last("to", DEFAULT_TARGET))
+        limits = TimeLimits(
+            arguments.seconds("connect-timeout", 10.0),
+            arguments.seconds("idle-timeout", 30.0),
+            arguments.seconds("timeout", 3600.0),
+        )
+        edits, tls = edits_of(arguments), tls_of(arguments)
+        outgoing, examination = self._prepare(edits)
+        if target.ignored:
+            said = self._tr("{part} is not used: what is asked for stands in the request", part=target.ignored)
+            self._console.lines([(self._tr("note"), said)])
+        self._saving = Saving(self._output)
+        progress = Progress(self._console, outgoing.octets)
+
+        def listen(event: WireEvent) -> None:
+            if self._verbose:
+                self._console.lines([account.event_line(event, transfer.connection, self._tr)])
+            elif event.kind is (EventKind.TLS if target.tls else EventKind.CONNECTED):
+                self._console.lines([account.connected_line(transfer.connection, self._tr)])
+            else:
+                progress.event(event, transfer.connection)
+
+        with Interrupts() as stop:
+            self._transfer = transfer = Transfer(
+                outgoing, target, examination=examination, limits=limits, tls=tls, listener=listen, stop=stop
+            )
+            for segment in transfer:
+                self._saving.write(segment)
+        return of_answers(transfer)
+
+    def _prepare(self, edits: Edits) -> tuple[Outgoing, Examination]:
+        """Open, edit and examine the request, and tell what there is to tell before it goes out."""
+        if self._path != "-" and _same_file(self._path, self._output):
+            raise UsageError(N_("the answer would overwrite the request {path}"), path=self._path)
+        self._outgoing = outgoing = Outgoing.from_path(self._path)
+        if not outgoing.octets:
+            raise RequestUnreadable(path=self._path, why=N_("it is empty: there is nothing to send"))
+        if edits:
+            outgoing.edit(edits)
+        self._examination = examination = outgoing.examine()
+        console, tr = self._console, self._tr
+        console.lines(account.request_lines(outgoing, examination, tr))
+        console.lines(account.patch_lines(outgoing.patches, tr))
+        console.lines(
+            account.finding_lines(examination.findings, tr, notes=self._verbose, unlisted=examination.unlisted)
+        )
+        return outgoing, examination
+
+    def _account(self, status: ExitStatus) -> None:
+        """What came back."""
+        self._console.draw("")
+        transfer, saving, tr = self._transfer, self._saving, self._tr
+        if not transfer or not self._examination or EventKind.CONNECTED not in transfer.connection.times:
+            return
+        connection = transfer.connection
+        expected = self._examination.answers
+        lines = [(tr("sent"), self._sent(connection.sent))]
+        lines += account.answer_lines(connection, expected, tr)
+        found = [finding for exchange in connection.exchanges for m in exchange.responses for finding in m.findings]
+        lines += account.finding_lines([*found, *connection.findings], tr, notes=self._verbose)
+        saved = saving.saved if saving else ""
+        if status is ExitStatus.DONE:
+            lines += account.content_lines(connection, saved, expected, tr)
+        lines.append(account.times_line(connection, tr))
+        if saving and saved:
+            lines.append((tr("saved"), tr("{path}, {size}", path=_name(saved, tr), size=self._bytes(saving.octets))))
+        self._console.lines(lines)
+
+    def _sent(self, sent: int) -> str:
+        whole = self._outgoing.octets if self._outgoing else sent
+        if sent == whole:
+            return self._bytes(sent)
+        return self._tr("{sent} of {whole} bytes: no more was taken", sent=f"{sent:,}", whole=f"{whole:,}")
+
+    def _bytes(self, octets: int) -> str:
+        return self._tr.count("{n} byte", "{n} bytes", octets)
+
+    def _failure(self, status: ExitStatus, error: HttpwireError | None) -> list[str]:
+        """What failed, what was kept and where, what to try."""
+        tr = self._tr
+        parts = [error.sentence(tr) if error else self._disappointment(status)]
+        if isinstance(error, TimedOut) and self._examination:
+            waits = [f for f in self._examination.findings if f.deviation.apache is Reaction.WAITS]
+            for finding in waits[:1]:
+                says = tr(finding.deviation.says).format(**finding.details)
+                parts.append(tr("the request itself makes the server wait: {says}", says=says))
+                if finding.deviation.repair:
+                    parts.append(tr("repair: {flag}", flag=finding.deviation.repair))
+        parts.append(self._kept())
+        if error:
+            parts.append(error.advice(tr))
+        return parts
+
+    def _disappointment(self, status: ExitStatus) -> str:
+        """Why the answer is not good enough, where nothing failed on our side."""
+        transfer, tr = self._transfer, self._tr
+        if status is ExitStatus.EMPTY_ANSWER or not transfer:
+            return tr("the server closed the connection without an answer")
+        for exchange in transfer.connection.exchanges:
+            if not exchange.complete:
+                ending = account.ending(exchange, transfer.connection, tr)
+                if status is ExitStatus.UNDECIDABLE:
+                    return tr("where the answer ends can't be known: {why}", why=ending)
+                return tr("the answer was cut short: {why}", why=ending)
+        return tr("the answers were cut short")
+
+    def _kept(self) -> str:
+        saving, tr = self._saving, self._tr
+        if not saving:
+            return ""
+        if not saving.octets:
+            return tr("nothing was received")
+        kept = tr(
+            "{size} of the answer are kept in {path}", size=self._bytes(saving.octets), path=_name(saving.saved, tr)
+        )
+        if saving.saved != saving.path and os.path.exists(saving.path):
+            kept += tr(", {path} is as it was", path=saving.path)
+        return kept
+
+    def _print_json(self, error: HttpwireError | None, status: int) -> None:
+        import json
+
+        from httpwire.views.report import report
+
+        connection = self._transfer.connection if self._transfer else None
+        made = report(self._outgoing, self._examination, connection, self._saving, error, int(status))
+        stream = sys.stderr if self._output == "-" else sys.stdout
+        json.dump(made, stream, ensure_ascii=True)
+        stream.write("\n")
+
+
+def _name(path: str, tr: Translator) -> str:
+    return tr("standard output") if path == "-" else printable(path)
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False

@@ -1,0 +1,171 @@
+"""What httpwire raises: "I could not do what you asked". What a peer does wrong is a Finding, not an error.
+
+HttpwireError
++-- UsageError            asked in a way that can't be carried out
+|   +-- TargetInvalid     the target is no address
+|   +-- RequestUnreadable the request can't be read, or is empty
+|   +-- OutputUnwritable  the answer's file can't be written
++-- SaveFailed            writing the answer failed on the way
++-- NetworkError          carries the `connection` with all that happened on it
+    +-- NameNotResolved
+    +-- ConnectFailed
+    +-- TlsFailed
+    |   +-- CertificateNotTrusted
+    +-- SendFailed
+    +-- ReceiveFailed
+    +-- TimedOut
+    +-- Interrupted
+
+An error holds its facts in `facts`; `template` is the sentence they fill, a message id.
+"""
+
+from __future__ import annotations
+
+from httpwire.language import N_
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from httpwire.capture.model import Connection
+    from httpwire.language import Translator
+
+
+#: What the system says of the commonest failures: message ids too, for `why`.
+SYSTEM_MESSAGES = (
+    N_("Broken pipe"),
+    N_("Connection refused"),
+    N_("Connection reset by peer"),
+    N_("Connection timed out"),
+    N_("File too large"),
+    N_("Is a directory"),
+    N_("Name or service not known"),
+    N_("Network is unreachable"),
+    N_("No address associated with hostname"),
+    N_("No route to host"),
+    N_("No space left on device"),
+    N_("No such file or directory"),
+    N_("Not a directory"),
+    N_("Permission denied"),
+    N_("Read-only file system"),
+    N_("Temporary failure in name resolution"),
+    N_("certificate has expired"),
+    N_("self-signed certificate"),
+    N_("self-signed certificate in certificate chain"),
+    N_("unable to get local issuer certificate"),
+)
+
+
+class HttpwireError(Exception):
+    """The root. `facts` fill `template`; `hint`, a message id or empty, says what to try."""
+
+    template = ""
+    hint = ""
+
+    def __init__(self, template: str = "", *, hint: str = "", **facts: object) -> None:
+        super().__init__()
+        self.template = template or self.template
+        self.hint = hint or self.hint
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return self.template.format(**self.facts)
+
+    def sentence(self, tr: Translator) -> str:
+        """What failed, in the translator's language."""
+        facts = {
+            name: tr(fact) if name == "why" and isinstance(fact, str) else fact for name, fact in self.facts.items()
+        }
+        return tr(self.template).format(**facts)
+
+    def advice(self, tr: Translator) -> str:
+        """What to try, or an empty string."""
+        return tr(self.hint).format(**self.facts) if self.hint else ""
+
+
+class UsageError(HttpwireError):
+    """Asked in a way that can't be carried out; nothing was sent."""
+
+
+class TargetInvalid(UsageError):
+    """`target` is no address that can be connected to."""
+
+    template = N_("no address to connect to: {target}")
+    hint = N_("write HOST:PORT, [IPv6]:PORT, http://HOST, https://HOST or unix:/PATH")
+
+
+class RequestUnreadable(UsageError):
+    """The request at `path` can't be read, or there is nothing in it."""
+
+    template = N_("can't read the request {path}: {why}")
+
+
+class OutputUnwritable(UsageError):
+    """The answer can't be written to `path`; found before anything was sent."""
+
+    template = N_("can't write the answer to {path}: {why}")
+
+
+class SaveFailed(HttpwireError):
+    """Writing the answer failed when part of it had come. `kept` octets are in `path`."""
+
+    template = N_("writing the answer failed: {why}")
+
+
+class NetworkError(HttpwireError):
+    """The network did not do it. `connection` holds everything up to there, or is None before one was tried."""
+
+    def __init__(
+        self, template: str = "", *, connection: Connection | None = None, hint: str = "", **facts: object
+    ) -> None:
+        super().__init__(template, hint=hint, **facts)
+        self.connection = connection
+
+
+class NameNotResolved(NetworkError):
+    """`host` has no address."""
+
+    template = N_("the name {host} has no address: {why}")
+    hint = N_("check the spelling of the host name, and the network")
+
+
+class ConnectFailed(NetworkError):
+    """None of the addresses of `target` took the connection."""
+
+    template = N_("can't connect to {target}: {why}")
+    hint = N_("check that the server is running and listens on this port")
+
+
+class TlsFailed(NetworkError):
+    """The TLS handshake failed."""
+
+    template = N_("the TLS handshake with {target} failed: {why}")
+
+
+class CertificateNotTrusted(TlsFailed):
+    """The server's certificate could not be verified."""
+
+    template = N_("the certificate of {target} is not trusted: {why}")
+    hint = N_("name its authority with --cacert FILE, or go on without verification with --insecure")
+
+
+class SendFailed(NetworkError):
+    """The request could not be sent whole, and no answer came."""
+
+    template = N_("sending stopped after {sent} of {octets} bytes: {why}")
+
+
+class ReceiveFailed(NetworkError):
+    """The connection broke while an answer was awaited or coming."""
+
+    template = N_("the connection broke after {received} bytes of the answer: {why}")
+
+
+class TimedOut(NetworkError):
+    """Nothing happened for `seconds`, or all of it took longer than that."""
+
+    template = N_("timed out after {seconds} seconds")
+
+
+class Interrupted(NetworkError):
+    """Stopped by the user or by a signal."""
+
+    template = N_("interrupted")

@@ -1,0 +1,56 @@
+"""The languages that people are spoken to in: English and Japanese.
+
+In: a message id (the English sentence). Out: the sentence in the wished language, from
+the gettext catalogues beside this package. English needs no catalogue and loads nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LANGUAGES = ("en", "ja")
+
+
+def N_(message: str) -> str:
+    """Marks a message id for the catalogues, where it is translated later."""
+    return message
+
+
+class Translator:
+    """Called with a message id, gives the sentence in `language`; {names} are filled from keywords."""
+
+    def __init__(self, language: str = "en") -> None:
+        self.language = language
+        self._catalogue = None
+        if language != "en":
+            import gettext
+            import os
+
+            folder = os.path.join(os.path.dirname(__file__), "locale")
+            self._catalogue = gettext.translation("httpwire", folder, [language])
+
+    def __call__(self, message: str, **details: object) -> str:
+        if self._catalogue:
+            message = self._catalogue.gettext(message)
+        return message.format(**details) if details else message
+
+    def count(self, one: str, many: str, n: int, **details: object) -> str:
+        """The sentence for `n` of something; {n} is the number, with separators."""
+        english = one if n == 1 else many
+        message = self._catalogue.ngettext(one, many, n) if self._catalogue else english
+        return message.format(n=f"{n:,}", **details)
+
+
+def preferred(environ: Mapping[str, str]) -> str:
+    """The language that the locale's variables ask for, in gettext's own order; English where it is none of ours."""
+    locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
+    wished = [locale]
+    if locale not in ("", "C", "POSIX"):
+        wished = [*environ.get("LANGUAGE", "").split(":"), locale]
+    for name in wished:
+        language = name.partition(".")[0].partition("_")[0].partition("-")[0].lower()
+        if language in LANGUAGES:
+            return language
+    return "en"

@@ -1,0 +1,279 @@
+"""The client: octets to a server, its answers back, each recorded before it is read.
+
+In: the octets to send, a Target and settings. Out: a Transfer: iterating over it does the
+work and gives each segment as it arrives. It writes and reads at the same time, goes on
+reading when writing fails, and ends as soon as every answer is complete. What HTTP says
+about that is the Connection's to know; here is only the pump.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+from httpwire.capture.model import Connection, EventKind, WireEvent
+from httpwire.errors import Interrupted, NetworkError, ReceiveFailed, SendFailed, TimedOut
+from httpwire.language import N_
+from httpwire.net.options import TimeLimits, TlsOptions
+from httpwire.net.transport import READ, WRITE, Transport, Waiter, connect
+from httpwire.wire.element import Direction
+from httpwire.wire.framing import Kind, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from httpwire.capture.raw import Outgoing
+    from httpwire.net.target import Target
+    from httpwire.wire.content import Limits
+    from httpwire.wire.preflight import Examination
+
+_READ = 256 << 10
+_LINGER = 1.0  # seconds that a server may stop reading a request which it has answered already
+_OVERRUN = 64 << 20  # octets that are still read after a limit was passed, to show what the server does
+_DRAIN = 4 << 20  # octets at most that are taken along after the end when they are there already
+_CUTS: dict[type[NetworkError], str] = {TimedOut: "timed-out", Interrupted: "interrupted"}
+
+
+class Transfer:
+    """One connection to `target`, to send `outgoing` over it and to receive the answers.
+
+    Iterate once: each item is one segment, bytes as one read returned them. Then `connection` holds
+    what happened. As a context manager it is closed at the end, whatever happens. `stop` is a file
+    descriptor whose readability ends the transfer. Raises NetworkErrors that carry the connection; what came before them was given out.
+    """
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        target: Target,
+        *,
+        examination: Examination | None = None,
+        limits: TimeLimits | None = None,
+        tls: TlsOptions | None = None,
+        reading: Limits | None = None,
+        keep: bool = False,
+        listener: Callable[[WireEvent], None] | None = None,
+        stop: int | None = None,
+    ) -> None:
+        self.outgoing = outgoing
+        self.target = target
+        self.examination = examination or outgoing.examine()
+        self.limits = limits or TimeLimits()
+        self._tls = tls or TlsOptions()
+        self._stop = stop
+        self._waiter: Waiter | None = None
+        self._transport: Transport | None = None
+        self.connection = Connection(str(target), keep=keep, limits=reading, listener=listener)
+
+    def __enter__(self) -> Transfer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def connect(self) -> None:
+        """Connect, with TLS where the target asks for it; iterating does it where this was not called.
+
+        Raises NameNotResolved, ConnectFailed, TlsFailed, TimedOut, Interrupted; UsageError for a TLS file.
+        """
+        if self._transport:
+            return
+        connection = self.connection
+        connection.began_ns, connection.began_at = time.monotonic_ns(), time.time()
+        seconds = self.limits.connect or math.inf
+        self._waiter = waiter = Waiter(connection, self._stop)
+        try:
+            if not self.target.tls:
+                self._transport = Transport(connect(self.target, waiter, connection, seconds))
+                return
+            from httpwire.net import tls
+
+            made = tls.context(self._tls)
+            sock = connect(self.target, waiter, connection, seconds)
+            self._transport = tls.handshake(sock, self.target, self._tls, made, waiter, connection, seconds)
+        except NetworkError as error:
+            self._end(EventKind.CUT, _CUTS.get(type(error), "failed"))
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            self.connect()
+            assert self._transport
+            assert self._waiter
+            yield from self._exchange(self._transport, self._waiter)
+        except NetworkError as error:
+            self._end(EventKind.CUT, _CUTS.get(type(error), "failed"))
+            raise
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection and the request; what was recorded stays."""
+        self._end(EventKind.CUT, "given-up")
+        self.outgoing.close()
+        if self._waiter:
+            self._waiter.close()
+        if self._transport:
+            self._transport.close()
+            self.connection.append(WireEvent(time.monotonic_ns(), None, EventKind.END))
+        self._waiter = self._transport = None
+
+    def _end(self, kind: EventKind, why: str) -> None:
+        """Record why no more octets come, if that was not recorded yet."""
+        if not self.connection.ended:
+            self.connection.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, kind, why.encode("ascii")))
+
+    def _exchange(self, transport: Transport, waiter: Waiter) -> Iterator[bytes]:
+        connection = self.connection
+        sender = _Sender(self.outgoing, transport, connection)
+        moved_at = time.monotonic()
+        over_from: int | None = None
+        watched = 0
+        while True:
+            if sender.push():
+                moved_at = time.monotonic()
+            if self._answered and (sender.done or time.monotonic() - moved_at > _LINGER):
+                break
+            try:
+                data = transport.recv(_READ)
+            except OSError as error:
+                if self._answered:
+                    break
+                raise self._broken(sender, error) from error
+            if data:
+                now_ns = time.monotonic_ns()
+                moved_at = now_ns / 1e9
+                connection.append(WireEvent(now_ns, Direction.RESPONSE, EventKind.SEGMENT, data))
+                yield data
+                if self._rule is Rule.LIMIT:
+                    over_from = connection.received if over_from is None else over_from
+                    if connection.received - over_from > _OVERRUN:
+                        self._end(EventKind.CUT, "over-limit")
+                        return
+                continue
+            if data is not None:
+                self._closed(transport, sender)
+                return
+            patience = self._patience(moved_at)
+            if patience <= 0:
+                if self._rule in (Rule.SWITCHING_PROTOCOLS, Rule.ANSWER_TO_CONNECT):
+                    self._end(EventKind.CLOSED, "tunnel-timed-out")
+                    return
+                raise self._timed_out()
+            wanted = READ if sender.done else READ | WRITE
+            if wanted != watched:
+                waiter.watch(transport.sock, wanted)
+                watched = wanted
+            waiter.wait(min(patience, _LINGER) if self._answered else patience)
+        yield from self._drain(transport)
+        self._end(EventKind.CLOSED, "complete")
+
+    @property
+    def _rule(self) -> Rule | None:
+        """What delimits the answer that is coming."""
+        framing = self.connection.conversation.framing
+        return framing.rule if framing else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every answer came whole: as many as were asked for, or a tunnel in their place."""
+        exchanges = self.connection.exchanges
+        complete = [exchange for exchange in exchanges if exchange.complete]
+        tunnel = any(exchange.framing and exchange.framing.kind is Kind.TUNNEL for exchange in complete)
+        return tunnel or len(complete) >= self.examination.answers
+
+    @property
+    def _answered(self) -> bool:
+        """Whether every answer that the request asks for is complete, and nothing else is under way."""
+        conversation = self.connection.conversation
+        return conversation.answered >= self.examination.answers and conversation.framing is None
+
+    def _drain(self, transport: Transport) -> Iterator[bytes]:
+        """What has arrived behind the last answer already: it belongs to no request, and is kept."""
+        taken = 0
+        while taken < _DRAIN:
+            try:
+                data = transport.recv(_READ)
+            except OSError:
+                return  # the answers are complete; how the connection ends does not change them
+            if not data:
+                return
+            taken += len(data)
+            self.connection.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.SEGMENT, data))
+            yield data
+
+    def _patience(self, moved_at: float) -> float:
+        """Seconds until one of the limits is reached."""
+        now = time.monotonic()
+        idle = moved_at + (self.limits.idle or math.inf)
+        total = self.connection.began_ns / 1e9 + (self.limits.total or math.inf)
+        return min(idle, total, now + 3600.0) - now
+
+    def _timed_out(self) -> TimedOut:
+        elapsed = time.monotonic() - self.connection.began_ns / 1e9
+        if self.limits.total and elapsed >= self.limits.total:
+            template, hint, seconds = (
+                N_("not complete within {seconds} seconds"),
+                N_("--timeout gives it longer"),
+                self.limits.total,
+            )
+        else:
+            template, hint, seconds = (
+                N_("nothing happened for {seconds} seconds"),
+                N_("--idle-timeout gives it longer"),
+                self.limits.idle,
+            )
+        return TimedOut(template, hint=hint, connection=self.connection, seconds=f"{seconds:g}")
+
+    def _closed(self, transport: Transport, sender: _Sender) -> None:
+        """The peer closed its direction."""
+        if sender.failure and not self.connection.received:
+            raise self._broken(sender, sender.failure)
+        if transport.truncated:
+            self._end(EventKind.CUT, "tls-truncated")
+        else:
+            self._end(EventKind.CLOSED, "closed")
+
+    def _broken(self, sender: _Sender, error: OSError) -> NetworkError:
+        connection = self.connection
+        why = error.strerror or str(error)
+        if not connection.received and not sender.sent_all:
+            octets = self.outgoing.octets
+            return SendFailed(connection=connection, sent=connection.sent, octets=octets, why=why)
+        return ReceiveFailed(connection=connection, received=connection.received, why=why)
+
+
+class _Sender:
+    """Writes the outgoing octets as the transport takes them. `done` when no more will be written: all are out
+    (`sent_all`), or writing failed (`failure`), which does not stop reading."""
+
+    def __init__(self, outgoing: Outgoing, transport: Transport, connection: Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+        self._blocks = outgoing.blocks()
+        self._rest = memoryview(b"")
+        self.done = self.sent_all = False
+        self.failure: OSError | None = None
+
+    def push(self) -> bool:
+        """Write once, if there is anything to write; tells whether any octet went out."""
+        if self.done:
+            return False
+        if not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                self.done = self.sent_all = True
+                self._connection.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SENT_ALL))
+                return False
+            self._rest = memoryview(block)
+        try:
+            count = self._transport.send(self._rest)
+        except OSError as error:
+            self.failure = error
+            self.done = True
+            return False
+        if count:
+            out, self._rest = self._rest[:count], self._rest[count:]
+            self._connection.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, out))
+        return count > 0

@@ -1,0 +1,157 @@
+"""TLS on a connected socket; imported only where a target asks for it.
+
+In: TlsOptions and a connected, non-blocking socket. Out: a Transport of the plain octets
+inside, which tells a close with close_notify from one without. Certificates are verified
+against the system's store unless told otherwise; SSLKEYLOGFILE is honoured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+
+from httpwire.capture.model import Connection, EventKind, TlsFacts, WireEvent
+from httpwire.errors import CertificateNotTrusted, TimedOut, TlsFailed, UsageError
+from httpwire.language import N_
+from httpwire.net.options import TlsOptions
+from httpwire.net.transport import READ, WRITE, Transport, Waiter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from httpwire.net.target import Target
+
+
+class TlsTransport(Transport):
+    sock: ssl.SSLSocket
+
+    def recv(self, count: int) -> bytes | None:
+        try:
+            return self.sock.recv(count)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+        except ssl.SSLEOFError:
+            self.truncated = True  # closed without close_notify: RFC 8446 6.1
+            return b""
+        except ssl.SSLError as error:
+            raise ConnectionResetError(error.errno, error.reason or str(error)) from error
+
+    def send(self, data: memoryview) -> int:
+        try:
+            return self.sock.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+        except ssl.SSLError as error:
+            raise BrokenPipeError(error.errno, error.reason or str(error)) from error
+
+    def buffered(self) -> bool:
+        return self.sock.pending() > 0
+
+    def close(self) -> None:
+        # One try to say close_notify; a peer that is gone, or slow to say its own, is not waited for.
+        with contextlib.suppress(OSError, ValueError):
+            self.sock.unwrap()
+        self.sock.close()
+
+
+def context(options: TlsOptions) -> ssl.SSLContext:
+    """The settings as an SSLContext. Raises UsageError for a file that can't be used."""
+    made = ssl.create_default_context()
+    path = ""
+    if options.sni == "" and not options.insecure:
+        raise UsageError(N_("without a name to ask for (SNI) no certificate can be verified: add --insecure"))
+    try:
+        if options.cacert:
+            path = options.cacert
+            made = ssl.create_default_context(cafile=path)
+        if options.insecure:
+            made.check_hostname = False
+            made.verify_mode = ssl.CERT_NONE
+        if options.cert:
+            path = options.cert
+            made.load_cert_chain(options.cert, options.key or None, password=_no_password)
+        if options.alpn:
+            made.set_alpn_protocols(list(options.alpn))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(N_("can't use the TLS file {path}: {why}"), path=path, why=why) from error
+    # An end without close_notify has to reach us: it tells a cut from an end.
+    if hasattr(ssl, "OP_IGNORE_UNEXPECTED_EOF"):
+        made.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    return made
+
+
+def _no_password() -> str:
+    raise ValueError("the key is protected by a password; store it without one")
+
+
+def handshake(
+    sock: socket.socket,
+    target: Target,
+    options: TlsOptions,
+    made: ssl.SSLContext,
+    waiter: Waiter,
+    connection: Connection,
+    seconds: float,
+) -> TlsTransport:
+    """Speak TLS on `sock`. Raises CertificateNotTrusted, TlsFailed, TimedOut."""
+    deadline = time.monotonic() + seconds
+    name = options.sni if options.sni is not None else target.host
+    try:
+        wrapped = made.wrap_socket(
+            sock, server_hostname=name or None, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
+    except ValueError as error:
+        raise TlsFailed(connection=connection, target=target, why=str(error)) from error
+    while True:
+        try:
+            wrapped.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            wanted = READ
+        except ssl.SSLWantWriteError:
+            wanted = WRITE
+        except ssl.SSLCertVerificationError as error:
+            wrapped.close()
+            raise CertificateNotTrusted(connection=connection, target=target, why=error.verify_message) from error
+        except (ssl.SSLError, OSError) as error:
+            wrapped.close()
+            raise TlsFailed(connection=connection, target=target, hint=_hint(error), why=_why(error)) from error
+        waiter.watch(wrapped, wanted)
+        ready = waiter.wait(deadline - time.monotonic())
+        waiter.watch(wrapped, 0)
+        if not ready:
+            wrapped.close()
+            raise TimedOut(
+                N_("no TLS handshake with {target} within {seconds} seconds"),
+                hint=N_("check that the port speaks TLS; --connect-timeout gives it longer"),
+                connection=connection,
+                target=target,
+                seconds=f"{seconds:g}",
+            )
+    cipher = wrapped.cipher()
+    connection.tls = TlsFacts(
+        wrapped.version() or "",
+        cipher[0] if cipher else "",
+        wrapped.selected_alpn_protocol() or "",
+        verified=made.verify_mode is ssl.CERT_REQUIRED,
+    )
+    connection.append(WireEvent(time.monotonic_ns(), None, EventKind.TLS))
+    return TlsTransport(wrapped)
+
+
+def _why(error: OSError) -> str:
+    reason = getattr(error, "reason", None)
+    if isinstance(error, ssl.SSLEOFError):
+        return "the server closed the connection"
+    return str(reason or error.strerror or error).replace("_", " ").lower()
+
+
+def _hint(error: OSError) -> str:
+    reason = getattr(error, "reason", None) or ""
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"):
+        return N_("this port does not speak TLS; try http:// in place of https://")
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return N_("the server may want a client certificate: --cert FILE --key FILE")
+    return ""

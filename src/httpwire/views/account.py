@@ -1,0 +1,257 @@
+"""The short account of a transfer that a person reads: labelled lines.
+
+In: what was examined, edited, recorded and saved, and a Translator. Out: lines as
+(label, text), in the translator's language. Pure: nothing is printed or asked for here.
+"""
+
+from __future__ import annotations
+
+from httpwire.capture.model import Connection, EventKind, WireEvent
+from httpwire.language import N_, Translator
+from httpwire.views.text import duration, printable, quoted, visible
+from httpwire.wire.deviations import Deviation, Finding, Reaction
+from httpwire.wire.element import Direction
+from httpwire.wire.exchange import Exchange, Outcome
+from httpwire.wire.framing import Kind
+from httpwire.wire.message import Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from httpwire.capture.raw import Outgoing
+    from httpwire.wire.edit import Patch
+    from httpwire.wire.preflight import Examination
+
+    Line = tuple[str, str]
+
+_SHOWN = 8  # patches, exchanges or findings of one kind, before the rest is only counted
+_LABELS = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+_REACTIONS = {
+    Reaction.ACCEPTS: N_("accepts it"),
+    Reaction.REFUSES: N_("answers 400"),
+    Reaction.TOO_LARGE: N_("answers 413"),
+    Reaction.NOT_IMPLEMENTED: N_("answers 501"),
+    Reaction.BAD_VERSION: N_("answers 505"),
+    Reaction.WAITS: N_("waits for more"),
+    Reaction.NO_HEAD: N_("answers with content alone"),
+}
+_DECODERS = {
+    b"gzip": "gunzip",
+    b"x-gzip": "gunzip",
+    b"br": "brotli -dc",
+    b"zstd": "zstd -dc",
+}
+
+
+def request_lines(outgoing: Outgoing, examination: Examination, tr: Translator) -> Iterator[Line]:
+    """What is about to be sent."""
+    size = tr.count("{n} byte", "{n} bytes", outgoing.octets)
+    name = tr("standard input") if outgoing.name == "-" else printable(outgoing.name)
+    first = examination.first
+    line = visible(b" ".join(part for part in first.head.line[1:4] if part), 100) if first and first.head else ""
+    if examination.requests > 1:
+        several = tr.count("{n} request", "{n} requests", examination.requests)
+        yield tr("request"), tr("{name}: {several}, {size}", name=name, several=several, size=size)
+    elif line:
+        yield tr("request"), tr("{name}: {line}, {size}", name=name, line=line, size=size)
+    else:
+        yield tr("request"), tr("{name}: {size}", name=name, size=size)
+
+
+def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, unlisted: int = 0) -> Iterator[Line]:
+    """Findings, those of one kind together: where the first is, what it is, and what servers do."""
+    groups: dict[Deviation, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.deviation, []).append(finding)
+    for deviation, members in groups.items():
+        severity = deviation.severity.value
+        if severity == "note" and not notes:
+            continue
+        first = members[0]
+        label = tr(_LABELS[severity])
+        yield label, tr("byte {offset}: {says}", offset=f"{first.start:,}", says=_says(first, tr))
+        details = [tr(deviation.why)]
+        if len(members) > 1:
+            others = ", ".join(f"{member.start:,}" for member in members[1 : 1 + _SHOWN])
+            more = ", ..." if len(members) > 1 + _SHOWN else ""
+            details.append(tr("also at byte {offsets}", offsets=others + more))
+        if first.direction is Direction.REQUEST:
+            details.extend(_servers(deviation, tr))
+            if deviation.repair:
+                details.append(tr("repair: {flag}", flag=deviation.repair))
+        for detail in details:
+            yield "", detail
+    if unlisted:
+        yield "", tr.count("{n} more finding is not listed", "{n} more findings are not listed", unlisted)
+
+
+def _says(finding: Finding, tr: Translator) -> str:
+    return tr(finding.deviation.says).format(**finding.details)
+
+
+def _servers(deviation: Deviation, tr: Translator) -> Iterator[str]:
+    servers = (("Apache httpd 2.4", deviation.apache), ("nginx", deviation.nginx))
+    known = [(name, reaction) for name, reaction in servers if reaction in _REACTIONS]
+    if known:
+        yield tr("; ").join(tr("{server} {does}", server=name, does=tr(_REACTIONS[does])) for name, does in known)
+
+
+def patch_lines(patches: list[Patch], tr: Translator) -> Iterator[Line]:
+    """Each edit as where, what was there, and what is sent in its place."""
+    for patch in patches[:_SHOWN]:
+        old, new = quoted(patch.old, 60), quoted(patch.new, 60)
+        yield tr("edit"), tr("byte {offset}: {old} -> {new}", offset=f"{patch.offset:,}", old=old, new=new)
+    if len(patches) > _SHOWN:
+        rest = len(patches) - _SHOWN
+        yield "", tr.count("{n} more edit (--json lists it)", "{n} more edits (--json lists them)", rest)
+
+
+def connected_line(connection: Connection, tr: Translator) -> Line:
+    """Where the connection goes, and how long it took."""
+    took = duration(connection.times[EventKind.CONNECTED] - connection.began_ns)
+    text = tr("{peer} in {took}", peer=connection.peer, took=took)
+    tls = connection.tls
+    if tls:
+        verified = tr("certificate verified") if tls.verified else tr("certificate not verified")
+        parts = [tls.version, tls.cipher, f"ALPN {tls.alpn}" if tls.alpn else "", verified]
+        text += ", " + ", ".join(part for part in parts if part)
+    return tr("connected"), text
+
+
+def event_line(event: WireEvent, connection: Connection, tr: Translator) -> Line:
+    """One event with its time since the beginning, for the full account."""
+    at = f"+{(event.at_ns - connection.began_ns) / 1e9:.6f}"
+    if event.kind is EventKind.SEGMENT:
+        sent = event.direction is Direction.REQUEST
+        arrow, before = (">", connection.sent) if sent else ("<", connection.received)
+        amount = tr.count("{n} byte", "{n} bytes", len(event.data))
+        return at, f"{arrow} {amount} @{before:,} {quoted(event.data[:61], 60)}"
+    says = {
+        EventKind.TRY: N_("trying {data}"),
+        EventKind.REFUSED: N_("failed: {data}"),
+        EventKind.CONNECTED: N_("connected to {data}"),
+        EventKind.TLS: N_("TLS handshake complete"),
+        EventKind.SENT_ALL: N_("the request is sent"),
+        EventKind.CLOSED: N_("no more is awaited: {data}"),
+        EventKind.CUT: N_("ended early: {data}"),
+        EventKind.END: N_("connection closed by us"),
+    }[event.kind]
+    return at, tr(says).format(data=visible(event.data))
+
+
+def answer_lines(connection: Connection, expected: int, tr: Translator) -> Iterator[Line]:
+    """What came back, and why it is (or is not) complete. `expected` answers were awaited."""
+    exchanges = connection.exchanges
+    for exchange in exchanges[:_SHOWN]:
+        for message in exchange.responses:
+            if message.head and message.head.line.status:
+                yield tr("answer"), _status_line(message)
+        yield tr(_OUTCOMES[exchange.outcome]), ending(exchange, connection, tr)
+    if len(exchanges) > _SHOWN:
+        rest = exchanges[_SHOWN:]
+        complete = sum(exchange.complete for exchange in rest)
+        yield "", tr("{n} more, {complete} of them complete", n=f"{len(rest):,}", complete=f"{complete:,}")
+    if expected > 1:
+        answered = connection.conversation.answered
+        yield tr("answers"), tr("{answered} of {expected}", answered=f"{answered:,}", expected=f"{expected:,}")
+
+
+_OUTCOMES = {
+    Outcome.COMPLETE: N_("complete"),
+    Outcome.INCOMPLETE: N_("incomplete"),
+    Outcome.UNDECIDABLE: N_("undecidable"),
+    Outcome.NO_ANSWER: N_("no answer"),
+}
+_ENDED = {
+    "closed": N_("the server closed the connection"),
+    "tls-truncated": N_("the TLS connection was closed without close_notify"),
+    "timed-out": N_("the time was up"),
+    "interrupted": N_("it was interrupted"),
+    "failed": N_("the connection broke"),
+    "over-limit": N_("reading was stopped"),
+    "given-up": N_("it was given up"),
+}
+
+
+def _status_line(message: Message) -> str:
+    line = message.head.line if message.head else None
+    return visible(b" ".join((line.version, b"%03d" % line.status, line.reason)).rstrip(), 200) if line else ""
+
+
+def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
+    """Why the answer of `exchange` is over: the rule, or what is missing."""
+    response = exchange.response
+    ended = _ENDED.get(connection.ended)
+    if response is None:
+        return tr(ended) if ended else tr("none came")
+    framing = response.framing
+    wire = response.stop - response.start
+    if framing is None:
+        parts = [tr("{ended} inside the head, after {n} bytes", ended=tr(ended or ""), n=f"{wire:,}")]
+        return "".join(parts)
+    rule = tr("{says} ({section})", says=tr(framing.rule.says), section=framing.rule.section)
+    if exchange.outcome is Outcome.UNDECIDABLE:
+        kept = tr.count("{n} byte is kept", "{n} bytes are kept", wire)
+        return tr("{rule}: where it ends can't be known; {kept}", rule=rule, kept=kept)
+    sizes = _sizes(response, tr)
+    if exchange.complete:
+        return tr("{rule}: {sizes}", rule=rule, sizes=sizes)
+    if framing.kind is Kind.LENGTH and framing.length is not None:
+        of = tr(
+            "{got} of the {length} bytes of content had come", got=f"{response.octets:,}", length=f"{framing.length:,}"
+        )
+    elif framing.kind is Kind.CHUNKED:
+        of = tr("the last chunk had not come; {sizes}", sizes=sizes)
+    else:
+        of = sizes
+    return tr("{ended}: {of}", ended=tr(ended or ""), of=of)
+
+
+def _sizes(response: Message, tr: Translator) -> str:
+    head = response.content_start - response.start
+    content = tr.count("{n} byte", "{n} bytes", response.octets)
+    if response.framing and response.framing.kind is Kind.CHUNKED:
+        content = tr.count("{size} in {n} chunk", "{size} in {n} chunks", response.chunks, size=content)
+    return tr("head {head} bytes, content {content}", head=f"{head:,}", content=content)
+
+
+def content_lines(connection: Connection, path: str, expected: int, tr: Translator) -> Iterator[Line]:
+    """That the content is encoded, and how to read it."""
+    if expected != 1:
+        return
+    for exchange in connection.exchanges:
+        response = exchange.response
+        coding = response.values(b"content-encoding")[-1:] if response and response.octets else []
+        if not response or not coding:
+            continue
+        name = coding[0].lower()
+        decoder = _DECODERS.get(name)
+        text = visible(coding[0], 40)
+        plain = response.framing is not None and response.framing.kind is not Kind.CHUNKED
+        if decoder and plain and path not in ("", "-"):
+            command = f"tail -c +{response.content_start + 1} {_shell(path)} | {decoder}"
+        else:
+            command = tr("send it again with --unset Accept-Encoding")
+        yield tr("content"), tr("{coding}-coded; to read it: {command}", coding=text, command=command)
+
+
+def _shell(path: str) -> str:
+    import shlex
+
+    return shlex.quote(printable(path))
+
+
+def times_line(connection: Connection, tr: Translator) -> Line:
+    """How long it took to connect, to the first octet of the answer, and in all."""
+    began = connection.began_ns
+    parts = []
+    for label, at in (
+        (N_("connect {took}"), connection.times.get(EventKind.CONNECTED)),
+        (N_("TLS {took}"), connection.times.get(EventKind.TLS)),
+        (N_("first byte {took}"), connection.first_octet_ns),
+        (N_("total {took}"), connection.times.get(EventKind.CLOSED) or connection.times.get(EventKind.CUT)),
+    ):
+        if at is not None:
+            parts.append(tr(label, took=duration(at - began)))
+    return tr("times"), ", ".join(parts)

@@ -1,0 +1,144 @@
+"""The account of a transfer for programs: one JSON object with stable keys.
+
+In: what was examined, edited, recorded and saved. Out: a dict of plain values. Texts are
+English; octets are latin-1 strings, one character an octet; times are seconds.
+"""
+
+from __future__ import annotations
+
+from httpwire.capture.model import Connection, EventKind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from httpwire.capture.raw import Outgoing, Saving
+    from httpwire.errors import HttpwireError
+    from httpwire.wire.deviations import Finding
+    from httpwire.wire.exchange import Exchange
+    from httpwire.wire.message import Message
+    from httpwire.wire.preflight import Examination
+
+
+def report(
+    outgoing: Outgoing | None,
+    examination: Examination | None,
+    connection: Connection | None,
+    saving: Saving | None,
+    error: HttpwireError | None,
+    exit_status: int,
+) -> dict[str, Any]:
+    """The object that `--json` prints; what did not come to be is null."""
+    return {
+        "exit_status": exit_status,
+        "complete": exit_status == 0,
+        "error": error and {"kind": type(error).__name__, "message": str(error)},
+        "request": outgoing
+        and examination
+        and {
+            "path": outgoing.name,
+            "octets": outgoing.octets,
+            "requests": examination.requests,
+            "answers_expected": examination.answers,
+            "findings": _findings(examination.findings),
+            "findings_unlisted": examination.unlisted,
+            "edits": [{"offset": p.offset, "old": _text(p.old), "new": _text(p.new)} for p in outgoing.patches],
+        },
+        "connection": connection and _connection(connection),
+        "exchanges": [_exchange(exchange) for exchange in connection.exchanges] if connection else [],
+        "findings": _findings(connection.findings) if connection else [],
+        "saved": saving and {"path": saving.saved or None, "octets": saving.octets},
+    }
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    tls, extra = connection.tls, connection.conversation.extra
+    times = connection.times
+    began = connection.began_ns
+
+    def since(at: int | None) -> float | None:
+        return None if at is None else (at - began) / 1e9
+
+    return {
+        "target": connection.target,
+        "peer": connection.peer or None,
+        "local": connection.local or None,
+        "tls": tls and {"version": tls.version, "cipher": tls.cipher, "alpn": tls.alpn, "verified": tls.verified},
+        "began_at": connection.began_at,
+        "sent": connection.sent,
+        "received": connection.received,
+        "ended": connection.ended or None,
+        "after_end": extra and {"start": extra.start, "stop": extra.stop},
+        "times": {
+            "connect": since(times.get(EventKind.CONNECTED)),
+            "tls": since(times.get(EventKind.TLS)),
+            "sent": since(times.get(EventKind.SENT_ALL)),
+            "first_byte": since(connection.first_octet_ns),
+            "total": since(times.get(EventKind.CLOSED, times.get(EventKind.CUT))),
+        },
+    }
+
+
+def _exchange(exchange: Exchange) -> dict[str, Any]:
+    request = exchange.request
+    return {
+        "outcome": exchange.outcome.value,
+        "request": request
+        and {
+            "method": _text(request.method),
+            "target": _text(request.target),
+            "start": request.start,
+            "stop": request.stop,
+            "complete": request.complete,
+        },
+        "interim": [_response(message) for message in exchange.interim],
+        "response": exchange.response and _response(exchange.response),
+        "findings": _findings(exchange.findings),
+    }
+
+
+def _response(message: Message) -> dict[str, Any]:
+    framing = message.framing
+    return {
+        "status": message.status or None,
+        "reason": _text(message.reason),
+        "version": _text(message.head.line.version) if message.head else "",
+        "fields": [[_text(field.name), _text(field.value)] for field in message.fields],
+        "trailers": [[_text(field.name), _text(field.value)] for field in message.trailers],
+        "start": message.start,
+        "content_start": message.content_start,
+        "stop": message.stop,
+        "content_octets": message.octets,
+        "chunks": message.chunks,
+        "complete": message.complete,
+        "framing": framing
+        and {
+            "kind": framing.kind.value,
+            "rule": framing.rule.id,
+            "says": framing.rule.says,
+            "section": framing.rule.section,
+            "length": framing.length,
+            "overrode": [_text(field.name) for field in framing.overrode],
+        },
+    }
+
+
+def _findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": finding.deviation.id,
+            "severity": finding.deviation.severity.value,
+            "direction": finding.direction.value,
+            "start": finding.start,
+            "stop": finding.stop,
+            "section": finding.deviation.section,
+            "message": str(finding),
+            "repair": finding.deviation.repair or None,
+        }
+        for finding in findings
+    ]
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("latin-1")

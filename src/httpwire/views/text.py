@@ -1,0 +1,59 @@
+"""Octets and numbers as text that is safe to show.
+
+In: bytes from anywhere, sizes, durations. Out: str. No control character of the input
+reaches the output, so that nothing a peer sends can command a terminal.
+"""
+
+from __future__ import annotations
+
+_NAMED = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x5C: "\\\\"}
+
+
+def visible(octets: bytes | memoryview, limit: int = 0) -> str:
+    """`octets` on one line: printable ASCII as it is, the rest as escapes; over `limit` octets the end is left out."""
+    shown = bytes(octets[:limit] if limit else octets)
+    text = "".join(chr(o) if 0x20 <= o < 0x7F and o != 0x5C else _NAMED.get(o) or f"\\x{o:02x}" for o in shown)
+    return text + "..." if len(shown) < len(octets) else text
+
+
+def quoted(octets: bytes | memoryview, limit: int = 0) -> str:
+    """`octets` as `visible`, in quotes; no octets as two quotes."""
+    escaped = visible(octets, limit).replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def printable(text: str) -> str:
+    """`text` with each control character, and what UTF-8 can't hold, escaped."""
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def duration(ns: int) -> str:
+    """`ns` with a fitting unit."""
+    if ns < 1_000_000:
+        return f"{ns / 1_000_000:.2f} ms"
+    if ns < 10_000_000_000:
+        return f"{ns / 1_000_000:,.1f} ms"
+    return f"{ns / 1_000_000_000:,.1f} s"
+
+
+def size(octets: float) -> str:
+    """`octets` in the largest unit that leaves a whole number before the point."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if octets < 1024:
+            return f"{octets:.1f} {unit}" if unit != "B" else f"{octets:.0f} B"
+        octets /= 1024
+    return f"{octets:.1f} TiB"
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def padded(text: str, columns: int) -> str:
+    """`text` filled with spaces up to `columns` of a terminal."""
+    return text + " " * max(0, columns - width(text))

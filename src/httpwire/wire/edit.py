@@ -1,0 +1,201 @@
+"""Edits that a person asks for on octets about to be sent, as patches.
+
+In: what to do, and the octets in blocks. Out: Patches (offset, old octets, new octets)
+in order of offset. Nothing outside a patch is touched, and a patch is made only where
+it changes something, so that the list is the whole difference.
+"""
+
+from __future__ import annotations
+
+from httpwire.wire.element import Direction, Element, ElementKind
+from httpwire.wire.framing import Kind, Rule
+from httpwire.wire.head import FieldLine, Head
+from httpwire.wire.message import Message
+from httpwire.wire.preflight import is_left_over
+from httpwire.wire.record import Record, at
+from httpwire.wire.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from httpwire.wire.stream import Event
+
+_LINE_ENDS = frozenset((ElementKind.LINE_END, ElementKind.HEAD_END, ElementKind.TRAILER_END, ElementKind.EMPTY_LINE))
+
+
+class Patch(Record):
+    """At `offset` of the original, the bytes `old` give way to the bytes `new`."""
+
+    __slots__ = ()
+    FIELDS = ("offset", "old", "new")
+    offset: int = at(0)
+    old: bytes = at(1)
+    new: bytes = at(2)
+
+    def __new__(cls, offset: int, old: bytes, new: bytes) -> Patch:
+        return tuple.__new__(cls, (offset, old, new))
+
+
+class Edits(Record):
+    """What to do, in every request of the octets.
+
+    `crlf`: bare LF line ends of heads, chunk lines and trailers become CRLF. `end_head`: a head
+    without a blank line gets one. `set`: field lines (bytes, without line end) that replace
+    those of their name, or are added. `unset`: names (bytes) of fields to remove.
+    `fix_length`: Content-Length is made to say the content's size.
+    """
+
+    __slots__ = ()
+    FIELDS = ("crlf", "end_head", "set", "unset", "fix_length")
+    crlf: bool = at(0)
+    end_head: bool = at(1)
+    set: tuple[bytes, ...] = at(2)
+    unset: tuple[bytes, ...] = at(3)
+    fix_length: bool = at(4)
+
+    def __new__(
+        cls,
+        *,
+        crlf: bool = False,
+        end_head: bool = False,
+        set: tuple[bytes, ...] = (),
+        unset: tuple[bytes, ...] = (),
+        fix_length: bool = False,
+    ) -> Edits:
+        return tuple.__new__(cls, (crlf, end_head, set, unset, fix_length))
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+
+def plan(edits: Edits, blocks: Iterable[bytes | memoryview]) -> list[Patch]:
+    """The patches that carry out `edits` on the octets that `blocks` joined are."""
+    planner = _Planner(edits)
+    for block in blocks:
+        planner.take(planner.stream.feed(block))
+    planner.take(planner.stream.feed_eof())
+    return planner.finish()
+
+
+class _Planner:
+    def __init__(self, edits: Edits) -> None:
+        self.stream = Stream(Direction.REQUEST, detail=True)
+        self._edits = edits
+        self._patches: list[Patch] = []
+        self._head: Head | None = None
+        self._before: Message | None = None
+        self._open_ended: Message | None = None  # its content goes on to the end of the octets
+
+    def take(self, events: list[Event]) -> None:
+        for event in events:
+            if self._open_ended:
+                return
+            if isinstance(event, Head):
+                self._head = event
+            elif isinstance(event, Element):
+                self._line_end(event)
+            else:
+                self._message(event)
+
+    def finish(self) -> list[Patch]:
+        if self._open_ended and self._open_ended.head:
+            # Its own patches were not made yet: the head waits for its length.
+            length = self.stream.offset - self._open_ended.content_start
+            self._edit_head(self._open_ended.head, length)
+        elif self._before and self._before.head:
+            self._edit_head(self._before.head, self._known_length(self._before))
+        self._patches.sort(key=lambda patch: patch.offset)
+        return self._patches
+
+    def _line_end(self, element: Element) -> None:
+        if self._edits.crlf and element.kind in _LINE_ENDS and element.stop - element.start == 1:
+            self._patches.append(Patch(element.start, b"\n", b"\r\n"))
+
+    def _message(self, message: Message) -> None:
+        """A head is edited once the message after it shows whether its content ended there."""
+        before, self._before = self._before, message
+        if self._edits.fix_length:
+            if before and is_left_over(message, before) and before.framing and before.framing.kind is not Kind.CHUNKED:
+                self._open_ended = before
+                return
+            if _is_short(message):
+                self._open_ended = message
+        if before and before.head:
+            self._edit_head(before.head, self._known_length(before))
+
+    def _known_length(self, message: Message) -> int | None:
+        """The length to state in a message that is sound but repeats itself; None to leave it as it is."""
+        framing = message.framing
+        if self._edits.fix_length and framing and framing.kind is Kind.LENGTH:
+            return framing.length
+        return None
+
+    def _edit_head(self, head: Head, length: int | None) -> None:
+        edits = self._edits
+        removed: set[int] = set()  # starts of lines that go
+        replaced: dict[int, bytes] = {}  # starts of lines, and their new octets
+        added: list[bytes] = []
+
+        def put(name: bytes, text: bytes | None) -> None:
+            lines = [line for line in head.lines if line.name and line.name.lower() == name.lower()]
+            added[:] = [line for line in added if line.partition(b":")[0].strip(b" \t").lower() != name.lower()]
+            removed.update(line.start for line in lines)
+            for line in lines:
+                replaced.pop(line.start, None)
+            if text is not None and lines:
+                removed.discard(lines[0].start)
+                replaced[lines[0].start] = text
+            elif text is not None:
+                added.append(text)
+
+        for text in edits.set:
+            put(text.partition(b":")[0].strip(b" \t"), text)
+        for name in edits.unset:
+            put(name, None)
+        if length is not None:
+            put(b"Content-Length", b"Content-Length: %d" % length)
+        for line in head.lines:
+            self._edit_line(head, line, replaced.get(line.start), remove=line.start in removed)
+        self._end_head(head, added, removed)
+
+    def _edit_line(self, head: Head, line: FieldLine, text: bytes | None, *, remove: bool) -> None:
+        old = head.raw[line.start - head.start : line.stop - head.start]
+        if remove:
+            self._patches.append(Patch(line.start, old, b""))
+            return
+        if text is not None:
+            body = old[: -2 if old.endswith(b"\r\n") else -1] if old.endswith(b"\n") else old
+            if body != text:
+                self._patches.append(Patch(line.start, body, text))
+
+    def _end_head(self, head: Head, added: list[bytes], removed: set[int]) -> None:
+        """Line ends, added lines, and the blank line."""
+        raw = head.raw
+        gone = {line.stop for line in head.lines if line.start in removed}
+        for element in head.elements():
+            if element.kind is ElementKind.FOLD and raw[element.start - head.start] == 0x0A and self._edits.crlf:
+                self._patches.append(Patch(element.start, b"\n", b"\r\n"))
+            elif element.stop not in gone:
+                self._line_end(element)
+        if head.complete:
+            position = head.stop - (2 if raw.endswith(b"\r\n") else 1)
+            missing = b""
+        else:
+            position = head.stop
+            missing = b"" if raw.endswith(b"\n") else b"\n" if raw.endswith(b"\r") else b"\r\n"
+        new = b"".join(line + b"\r\n" for line in added)
+        if self._edits.end_head and not head.complete:
+            new = missing + new + b"\r\n"
+        elif new:
+            new = missing + new
+        if new:
+            self._patches.append(Patch(position, b"", new))
+
+
+def _is_short(message: Message) -> bool:
+    """Whether a request's Content-Length is wrong, or can't be read."""
+    framing = message.framing
+    if framing is None or message.complete:
+        return False
+    return framing.kind is Kind.LENGTH or framing.rule is Rule.LENGTH_INVALID

@@ -1,0 +1,369 @@
+"""The head of a message: its start line and field lines, read from octets that hold it whole.
+
+In: the octets of one head, blank line included, and their absolute offset. Out: a Head;
+each deviation met is told to `note`. Never raises, never changes an octet: names and
+values are what stands between the delimiters, and elements() tiles the head.
+"""
+
+from __future__ import annotations
+
+from httpwire.wire import deviations as dev
+from httpwire.wire import grammar
+from httpwire.wire.element import Direction, Element, ElementKind
+from httpwire.wire.record import Record, at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    #: Called with a deviation, its absolute start and stop, and its details.
+    Note = Callable[..., None]
+
+_BLANK = b" \t"
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"))
+_MARKS = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+
+
+class FieldLine(Record):
+    """One field line. `name` (empty where the line is none) and `value` are bytes, without
+    the blanks around them; `start`, `colon` and `stop` are absolute offsets, line end included."""
+
+    __slots__ = ()
+    FIELDS = ("name", "value", "start", "colon", "stop")
+    name: bytes = at(0)
+    value: bytes = at(1)
+    start: int = at(2)
+    colon: int = at(3)
+    stop: int = at(4)
+
+    def __new__(cls, name: bytes, value: bytes, start: int, colon: int, stop: int) -> FieldLine:
+        return tuple.__new__(cls, (name, value, start, colon, stop))
+
+
+class StartLine(Record):
+    """A request line or a status line as elements; what could not be read is empty (`status` 0)."""
+
+    __slots__ = ()
+    FIELDS = ("elements", "method", "target", "version", "status", "reason")
+    elements: tuple[Element, ...] = at(0)
+    method: bytes = at(1)
+    target: bytes = at(2)
+    version: bytes = at(3)
+    status: int = at(4)
+    reason: bytes = at(5)
+
+    def __new__(
+        cls,
+        elements: tuple[Element, ...],
+        method: bytes = b"",
+        target: bytes = b"",
+        version: bytes = b"",
+        status: int = 0,
+        reason: bytes = b"",
+    ) -> StartLine:
+        return tuple.__new__(cls, (elements, method, target, version, status, reason))
+
+
+class Head(Record):
+    """The head of a message. `raw` is its octets, `start` the absolute offset of the first."""
+
+    __slots__ = ()
+    FIELDS = ("direction", "raw", "start", "line", "lines")
+    direction: Direction = at(0)
+    raw: bytes = at(1)
+    start: int = at(2)
+    line: StartLine = at(3)
+    lines: tuple[FieldLine, ...] = at(4)
+
+    def __new__(
+        cls, direction: Direction, raw: bytes, start: int, line: StartLine, lines: tuple[FieldLine, ...]
+    ) -> Head:
+        return tuple.__new__(cls, (direction, raw, start, line, lines))
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.raw)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the blank line is there."""
+        return self.raw.endswith((b"\n\r\n", b"\n\n"))
+
+    @property
+    def fields(self) -> tuple[FieldLine, ...]:
+        """The field lines that have a name, in order."""
+        return tuple(line for line in self.lines if line.name)
+
+    def values(self, name: bytes) -> list[bytes]:
+        """The values of each field line called `name`, in order; names have no case (RFC 9110 5.1)."""
+        name = name.lower()
+        return [line.value for line in self.lines if line.name.lower() == name]
+
+    def elements(self) -> Iterator[Element]:
+        """Elements that tile the head."""
+        yield from self.line.elements
+        yield from field_elements(self.raw, self.start, self.lines, ElementKind.HEAD_END)
+
+
+def field_elements(raw: bytes, start: int, lines: tuple[FieldLine, ...], end: ElementKind) -> Iterator[Element]:
+    """Elements of `lines` and of the blank line after them, an `end`; `start` is the offset of raw[0]."""
+    for line in lines:
+        yield from _line_elements(raw, start, line)
+    if raw.endswith((b"\n\r\n", b"\n\n")) or raw in (b"\r\n", b"\n"):
+        stop = start + len(raw)
+        yield Element(end, stop - (2 if raw.endswith(b"\r\n") else 1), stop)
+
+
+def parse_head(raw: bytes, start: int, direction: Direction, note: Note) -> Head:
+    """Read `raw`, which begins with a start line and ends with the blank line (or where the octets ended)."""
+    line_stop = raw.find(b"\n") + 1 or len(raw)
+    end = _line_end(raw, 0, line_stop, start, note)
+    parse_line = _request_line if direction is Direction.REQUEST else _status_line
+    line = parse_line(raw[:end], start, note)
+    if end < line_stop:
+        ending = Element(ElementKind.LINE_END, start + end, start + line_stop)
+        line = line.replace(elements=(*line.elements, ending))
+    head = Head(direction, raw, start, line, parse_fields(raw, line_stop, start, note))
+    if direction is Direction.REQUEST:
+        _check_request(head, note)
+    return head
+
+
+def parse_fields(raw: bytes, position: int, start: int, note: Note) -> tuple[FieldLine, ...]:
+    """The field lines in `raw` from index `position` up to a blank line; `start` is the offset of raw[0]."""
+    lines: list[FieldLine] = []
+    match = grammar.FIELD_LINE.match
+    size = len(raw)
+    while position < size:
+        good = match(raw, position)
+        if good:
+            name, value = good.groups()
+            stop = good.end()
+            lines.append(
+                FieldLine(name, value.strip(_BLANK), start + position, start + position + len(name), start + stop)
+            )
+            position = stop
+            continue
+        stop = raw.find(b"\n", position) + 1 or size
+        if raw[position:stop] in (b"\r\n", b"\n"):
+            if stop - position == 1:
+                note(dev.BARE_LF, start + position, start + stop)
+            break
+        _loose_field_line(raw, position, stop, start, lines, note)
+        position = stop
+    return tuple(lines)
+
+
+def _line_end(raw: bytes, position: int, stop: int, start: int, note: Note) -> int:
+    """The index where the line's end (CRLF, bare LF, or nothing at the end of the octets) begins."""
+    if stop == position or raw[stop - 1] != 0x0A:
+        return stop
+    if stop - 2 >= position and raw[stop - 2] == 0x0D:
+        return stop - 2
+    note(dev.BARE_LF, start + stop - 1, start + stop)
+    return stop - 1
+
+
+def _loose_field_line(raw: bytes, position: int, stop: int, start: int, lines: list[FieldLine], note: Note) -> None:
+    """Read a line that is no well-formed field line, as recipients that tolerate it would."""
+    end = _line_end(raw, position, stop, start, note)
+    body = raw[position:end]
+    here, there = start + position, start + stop
+    _check_octets(body, here, note)
+    if body[:1] in (b" ", b"\t") and lines:
+        before = lines[-1]
+        note(dev.LINE_FOLD, before.stop - 1, here + 1)
+        if before.name:
+            value = (before.value + b" " + body.strip(_BLANK)).strip(_BLANK)
+            lines[-1] = FieldLine(before.name, value, before.start, before.colon, there)
+        else:
+            lines.append(FieldLine(b"", b"", here, there, there))
+        return
+    colon = body.find(b":")
+    name = body[:colon].rstrip(_BLANK) if colon > 0 else b""
+    if body[:1] in (b" ", b"\t"):
+        note(dev.BLANK_BEFORE_FIELD, here, here + 1)
+        name = b""
+    elif colon < 0:
+        note(dev.FIELD_NO_COLON, here, start + end)
+    elif not name:
+        note(dev.FIELD_NAME_EMPTY, here, here + colon + 1)
+    elif not grammar.TOKEN.fullmatch(name):
+        note(dev.FIELD_NAME_OCTETS, here, here + len(name))
+    elif len(name) < colon:
+        note(dev.SPACE_BEFORE_COLON, here + len(name), here + colon)
+    if name:
+        lines.append(FieldLine(name, body[colon + 1 :].strip(_BLANK), here, here + colon, there))
+    else:
+        lines.append(FieldLine(b"", b"", here, there, there))
+
+
+def _check_octets(body: bytes, here: int, note: Note) -> None:
+    """Tell the first of each kind of octet that no field value may have."""
+    told = set()
+    for bad in grammar.FORBIDDEN.finditer(body):
+        octet = bad[0]
+        deviation = {b"\x00": dev.NUL_OCTET, b"\r": dev.BARE_CR}.get(octet, dev.CONTROL_OCTET)
+        if deviation.id not in told:
+            told.add(deviation.id)
+            note(deviation, here + bad.start(), here + bad.end(), octet=f"0x{octet[0]:02x}")
+
+
+def _request_line(line: bytes, start: int, note: Note) -> StartLine:
+    elements: list[Element] = []
+    skip = 0
+    for mark, encoding in _MARKS:
+        if line.startswith(mark):
+            skip = len(mark)
+            note(dev.BYTE_ORDER_MARK, start, start + skip, encoding=encoding, octets=mark.hex(" "))
+            elements.append(Element(ElementKind.MALFORMED, start, start + skip))
+    good = grammar.REQUEST_LINE.fullmatch(line, skip)
+    if good:
+        method, target, version = good.groups()
+        spans = [good.span(index) for index in (1, 2, 3)]
+    else:
+        spans = _loose_request_line(line, skip, start, note)
+        if not spans:
+            elements.append(Element(ElementKind.MALFORMED, start + skip, start + len(line)))
+            return StartLine(tuple(elements))
+        method, target, version = (line[i:j] for i, j in spans)
+    kinds = (ElementKind.METHOD, ElementKind.TARGET, ElementKind.VERSION)
+    _lay(elements, kinds, spans, skip, len(line), start)
+    here = start + spans[1][0]
+    if method.upper() in _METHODS and method not in _METHODS:
+        note(dev.METHOD_CASE, start + spans[0][0], start + spans[0][1], method=method.decode("ascii"))
+    if method != b"CONNECT" and target and not grammar.TARGET.match(target):
+        note(dev.TARGET_FORM, here, here + len(target))
+    fragment = target.find(b"#")
+    if fragment >= 0:
+        note(dev.TARGET_FRAGMENT, here + fragment, here + len(target))
+    if version and version[:7] != b"HTTP/1.":
+        at_version = start + spans[2][0]
+        note(dev.VERSION_UNSUPPORTED, at_version, at_version + len(version), version=version.decode("ascii"))
+    return StartLine(tuple(elements), method, target, version)
+
+
+def _loose_request_line(line: bytes, skip: int, start: int, note: Note) -> list[tuple[int, int]]:
+    """Spans of method, target and version in a line that is no well-formed request line; none if it has none."""
+    body = line[skip:]
+    end = skip + len(body.rstrip(_BLANK))
+    first = skip + len(body) - len(body.lstrip(_BLANK))
+    method = grammar.TOKEN.match(line, first, end)
+    blank = grammar.BLANKS.match(line, method.end(), end) if method else None
+    if not method or not blank:
+        note(dev.START_LINE_MALFORMED, start + skip, start + len(line))
+        return []
+    after = max(line.rfind(b" ", 0, end), line.rfind(b"\t", 0, end)) + 1
+    versioned = after > blank.end() and grammar.VERSION.fullmatch(line, after, end)
+    target_end = len(line[:after].rstrip(_BLANK)) if versioned else end
+    target = line[blank.end() : target_end]
+    if b" " in target or b"\t" in target:
+        if not versioned:
+            note(dev.START_LINE_MALFORMED, start + skip, start + len(line))
+            return []
+        note(dev.START_LINE_BLANKS, start + blank.end(), start + target_end)
+    elif not versioned:
+        note(dev.HTTP09_REQUEST, start + skip, start + len(line))
+    elif first > skip or end < len(line) or blank[0] != b" " or line[target_end:after] != b" ":
+        note(dev.START_LINE_BLANKS, start + skip, start + len(line))
+    if grammar.FORBIDDEN.search(target):
+        note(dev.START_LINE_MALFORMED, start + blank.end(), start + target_end)
+    elif not target.isascii():
+        note(dev.TARGET_OCTETS, start + blank.end(), start + target_end)
+    return [method.span(), (blank.end(), target_end), (after, end) if versioned else (end, end)]
+
+
+def _status_line(line: bytes, start: int, note: Note) -> StartLine:
+    good = grammar.STATUS_LINE.fullmatch(line)
+    loose = None if good else grammar.LOOSE_STATUS_LINE.fullmatch(line)
+    if good:
+        version, code, reason = good.groups()
+        spans = [good.span(index) for index in (1, 2, 3)]
+    elif loose:
+        version, blank, code, second, reason = loose.groups()
+        spans = [loose.span(1), loose.span(3), loose.span(5) if reason else (len(line), len(line))]
+        reason = reason or b""
+        if second is None:
+            note(dev.REASON_SPACE_MISSING, start + loose.end(3), start + len(line))
+        elif blank != b" " or second[:1] != b" ":
+            note(dev.START_LINE_BLANKS, start + loose.start(2), start + loose.end(4))
+        _check_octets(reason, start + spans[2][0], note)
+    else:
+        note(dev.STATUS_LINE_MALFORMED, start, start + len(line))
+        return StartLine((Element(ElementKind.MALFORMED, start, start + len(line)),))
+    if version[:7] != b"HTTP/1.":
+        note(dev.VERSION_UNSUPPORTED, start, start + len(version), version=version.decode("ascii"))
+    status = int(code)
+    if not 100 <= status <= 599:
+        note(dev.STATUS_UNKNOWN_CLASS, start + spans[1][0], start + spans[1][1], status=code.decode("ascii"))
+    elements: list[Element] = []
+    _lay(elements, (ElementKind.VERSION, ElementKind.STATUS, ElementKind.REASON), spans, 0, len(line), start)
+    return StartLine(tuple(elements), version=version, status=status, reason=reason)
+
+
+def _lay(
+    elements: list[Element],
+    kinds: tuple[ElementKind, ...],
+    spans: list[tuple[int, int]],
+    position: int,
+    end: int,
+    start: int,
+) -> None:
+    """Append the parts of a start line as elements, with the blanks between them; empty parts are left out."""
+    for kind, (first, last) in zip(kinds, spans, strict=True):
+        if position < first:
+            elements.append(Element(ElementKind.BLANK, start + position, start + first))
+        if first < last:
+            elements.append(Element(kind, start + first, start + last))
+        position = max(position, last)
+    if position < end:
+        elements.append(Element(ElementKind.BLANK, start + position, start + end))
+
+
+def _check_request(head: Head, note: Note) -> None:
+    """The rules on Host (RFC 9112 3.2)."""
+    hosts = [line for line in head.lines if line.name.lower() == b"host"]
+    if len(hosts) > 1:
+        note(dev.HOST_REPEATED, hosts[1].start, hosts[1].stop)
+    elif hosts and not grammar.HOST.fullmatch(hosts[0].value):
+        note(dev.HOST_INVALID, hosts[0].colon + 1, hosts[0].stop)
+    elif not hosts and head.complete and head.line.version[:7] == b"HTTP/1." and head.line.version != b"HTTP/1.0":
+        note(dev.HOST_MISSING, head.start, head.stop)
+
+
+def _line_elements(raw: bytes, start: int, line: FieldLine) -> Iterator[Element]:
+    stop = line.stop
+    last = raw[line.start - start : stop - start]
+    ending = 2 if last.endswith(b"\r\n") else 1 if last.endswith(b"\n") else 0
+    end = stop - ending
+    if line.name:
+        after_name = line.start + len(line.name)
+        yield Element(ElementKind.FIELD_NAME, line.start, after_name)
+        if after_name < line.colon:
+            yield Element(ElementKind.BLANK, after_name, line.colon)
+        yield Element(ElementKind.COLON, line.colon, line.colon + 1)
+        yield from _value_elements(raw, start, line.colon + 1, end)
+    elif line.start < end:
+        yield Element(ElementKind.MALFORMED, line.start, end)
+    if ending:
+        yield Element(ElementKind.LINE_END, end, stop)
+
+
+def _value_elements(raw: bytes, start: int, position: int, end: int) -> Iterator[Element]:
+    """A field value, the blanks around it, and its folds; `position` and `end` are absolute."""
+    while position < end:
+        fold = grammar.FOLD.search(raw, position - start, end - start)
+        stop = start + fold.start() if fold else end
+        piece = raw[position - start : stop - start]
+        first = stop - len(piece.lstrip(_BLANK))
+        last = position + len(piece.rstrip(_BLANK))
+        if first > position:
+            yield Element(ElementKind.BLANK, position, first)
+        if first < last:
+            yield Element(ElementKind.FIELD_VALUE, first, last)
+            if last < stop:
+                yield Element(ElementKind.BLANK, last, stop)
+        if not fold:
+            return
+        position = start + fold.end()
+        yield Element(ElementKind.FOLD, stop, position)

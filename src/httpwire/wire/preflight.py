@@ -1,0 +1,121 @@
+"""Examines octets that are about to be sent as requests.
+
+In: the octets, in blocks of any size. Out: an Examination: how many requests they are,
+how many answers to wait for, and every finding, with what is left over after a
+request's content told as that, not as a malformed next request. Changes nothing.
+"""
+
+from __future__ import annotations
+
+from httpwire.wire import deviations as dev
+from httpwire.wire.deviations import Deviation, Finding
+from httpwire.wire.element import Direction
+from httpwire.wire.framing import Kind
+from httpwire.wire.message import Message
+from httpwire.wire.record import Record, at
+from httpwire.wire.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from httpwire.wire.stream import Event
+
+_FINDINGS_KEPT = 200
+
+#: What octets are that follow a message so framed, and that are no request.
+LEFT_OVER: dict[Kind, Deviation] = {
+    Kind.LENGTH: dev.CONTENT_LONG,
+    Kind.NONE: dev.CONTENT_UNANNOUNCED,
+    Kind.CHUNKED: dev.BYTES_AFTER_CHUNKS,
+}
+
+
+class Examination(Record):
+    """What is known of a request before it is sent.
+
+    `octets` is its size, `requests` how many requests begin in it, `answers` how many answers
+    a server owes for them, `first` the first of them, `findings` what deviates (`unlisted`
+    more were not kept).
+    """
+
+    __slots__ = ()
+    FIELDS = ("octets", "requests", "answers", "first", "findings", "unlisted")
+    octets: int = at(0)
+    requests: int = at(1)
+    answers: int = at(2)
+    first: Message | None = at(3)
+    findings: tuple[Finding, ...] = at(4)
+    unlisted: int = at(5)
+
+    def __new__(
+        cls,
+        octets: int,
+        requests: int,
+        answers: int,
+        first: Message | None,
+        findings: tuple[Finding, ...],
+        unlisted: int,
+    ) -> Examination:
+        return tuple.__new__(cls, (octets, requests, answers, first, findings, unlisted))
+
+
+class Examiner:
+    """Takes the octets by `feed` (or by `skip`, as many as are `opaque`) and gives the Examination at `finish`."""
+
+    def __init__(self) -> None:
+        self._stream = Stream(Direction.REQUEST)
+        self._first: Message | None = None
+        self._before: Message | None = None
+        self._requests = self._answers = 0
+        self._findings: list[Finding] = []
+        self._unlisted = 0
+        self._left_over: tuple[Deviation, int] | None = None
+
+    @property
+    def opaque(self) -> int:
+        return self._stream.opaque
+
+    def skip(self, count: int) -> None:
+        self._take(self._stream.skip(count))
+
+    def feed(self, data: bytes | memoryview) -> None:
+        self._take(self._stream.feed(data))
+
+    def finish(self) -> Examination:
+        self._take(self._stream.feed_eof())
+        octets = self._stream.offset
+        if self._left_over:
+            deviation, start = self._left_over
+            self._tell(Finding(deviation, Direction.REQUEST, start, octets, {"extra": octets - start}))
+        for finding in self._stream.findings:
+            self._tell(finding)
+        answers = max(1, self._answers)
+        return Examination(octets, self._requests, answers, self._first, tuple(self._findings), self._unlisted)
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if not isinstance(event, Message):
+                continue
+            if event.head and event.head.complete:
+                self._answers += 1  # it is read as a request, whatever it was meant to be
+            left_over = is_left_over(event, self._before)
+            if left_over and not self._left_over:
+                self._left_over = left_over, event.start
+            if not self._left_over:
+                self._requests += 1
+                self._first = self._first or event
+                for finding in event.findings:
+                    self._tell(finding)
+            self._before = event
+
+    def _tell(self, finding: Finding) -> None:
+        if len(self._findings) < _FINDINGS_KEPT:
+            self._findings.append(finding)
+        else:
+            self._unlisted += 1
+
+
+def is_left_over(message: Message, before: Message | None) -> Deviation | None:
+    """The deviation that `message` is, where it is no request but what the framing of `before` left over."""
+    if before is None or before.framing is None or (message.head and message.head.line.version):
+        return None
+    return LEFT_OVER.get(before.framing.kind)
