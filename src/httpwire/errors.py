@@ -71,14 +71,11 @@ class HttpwireError(Exception):
 
     def sentence(self, tr: Translator) -> str:
         """What failed, in the translator's language."""
-        facts = {
-            name: tr(fact) if name == "why" and isinstance(fact, str) else fact for name, fact in self.facts.items()
-        }
-        return tr(self.template).format(**facts)
+        return tr.sentence(self.template, self.facts)
 
     def advice(self, tr: Translator) -> str:
         """What to try, or an empty string."""
-        return tr(self.hint).format(**self.facts) if self.hint else ""
+        return tr.sentence(self.hint, self.facts) if self.hint else ""
 
 
 class UsageError(HttpwireError):

@@ -29,14 +29,19 @@ class Translator:
             import os
 
             folder = os.path.join(os.path.dirname(__file__), "locale")
-            self._catalogue = gettext.translation("httpwire", folder, [language])
+            self._catalogue = gettext.translation("httpwire", folder, [language], fallback=True)
 
     def __call__(self, message: str, **details: object) -> str:
-        if self._catalogue:
+        if self._catalogue and message:  # an empty id is the catalogue's own header
             message = self._catalogue.gettext(message)
         return message.format(**details) if details else message
 
-    def count(self, one: str, many: str, n: int, **details: object) -> str:
+    def sentence(self, message: str, details: Mapping[str, object]) -> str:
+        """The sentence with `details` filled in, of which `why` and `unit` are message ids themselves."""
+        shown = {name: self(str(value)) if name in ("why", "unit") else value for name, value in details.items()}
+        return self(message).format(**shown)
+
+    def plural(self, one: str, many: str, n: int, **details: object) -> str:
         """The sentence for `n` of something; {n} is the number, with separators."""
         english = one if n == 1 else many
         message = self._catalogue.ngettext(one, many, n) if self._catalogue else english

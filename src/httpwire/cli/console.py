@@ -31,7 +31,7 @@ class Console:
         self._colour = terminal and not os.environ.get("NO_COLOR")
         self._redraws = terminal
         self._drawn = False
-        self._column = max(width(tr(label)) for label in ("connected", "incomplete", "undecidable")) + 2
+        self._column = max(width(tr(label)) for label in ("connected", "incomplete", "undecidable", "request")) + 2
         self._coloured = {tr(label): code for label, code in _COLOURS.items()}
 
     @property

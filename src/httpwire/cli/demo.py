@@ -90,5 +90,5 @@ def _shown(title: str, path: Path, tr: Translator) -> str:
     lines = [f"--- {title}: {printable(str(path))}"]
     lines += [visible(line) for line in octets[:_SHOWN].splitlines(keepends=True)]
     if len(octets) > _SHOWN:
-        lines.append(tr.count("... {n} more byte", "... {n} more bytes", len(octets) - _SHOWN))
+        lines.append(tr.plural("... {n} more byte", "... {n} more bytes", len(octets) - _SHOWN))
     return "\n" + "\n".join(lines) + "\n"

@@ -229,7 +229,7 @@ class _Run:
         return self._tr("{sent} of {whole} bytes: no more was taken", sent=f"{sent:,}", whole=f"{whole:,}")
 
     def _bytes(self, octets: int) -> str:
-        return self._tr.count("{n} byte", "{n} bytes", octets)
+        return self._tr.plural("{n} byte", "{n} bytes", octets)
 
     def _failure(self, status: ExitStatus, error: HttpwireError | None) -> list[str]:
         """What failed, what was kept and where, what to try."""
@@ -238,7 +238,7 @@ class _Run:
         if isinstance(error, TimedOut) and self._examination:
             waits = [f for f in self._examination.findings if f.deviation.apache is Reaction.WAITS]
             for finding in waits[:1]:
-                says = tr(finding.deviation.says).format(**finding.details)
+                says = tr.sentence(finding.deviation.says, finding.details)
                 parts.append(tr("the request itself makes the server wait: {says}", says=says))
                 if finding.deviation.repair:
                     parts.append(tr("repair: {flag}", flag=finding.deviation.repair))

@@ -8,7 +8,6 @@ about that is the Connection's to know; here is only the pump.
 
 from __future__ import annotations
 
-import math
 import time
 
 from httpwire.capture.model import Connection, EventKind, WireEvent
@@ -32,6 +31,7 @@ _READ = 256 << 10
 _LINGER = 1.0  # seconds that a server may stop reading a request which it has answered already
 _OVERRUN = 64 << 20  # octets that are still read after a limit was passed, to show what the server does
 _DRAIN = 4 << 20  # octets at most that are taken along after the end when they are there already
+_FOREVER = float("inf")
 _CUTS: dict[type[NetworkError], str] = {TimedOut: "timed-out", Interrupted: "interrupted"}
 
 
@@ -40,7 +40,8 @@ class Transfer:
 
     Iterate once: each item is one segment, bytes as one read returned them. Then `connection` holds
     what happened. As a context manager it is closed at the end, whatever happens. `stop` is a file
-    descriptor whose readability ends the transfer. Raises NetworkErrors that carry the connection; what came before them was given out.
+    descriptor whose readability ends the transfer. Raises NetworkErrors that carry the connection;
+    what came before them was given out.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Transfer:
             return
         connection = self.connection
         connection.began_ns, connection.began_at = time.monotonic_ns(), time.time()
-        seconds = self.limits.connect or math.inf
+        seconds = self.limits.connect or _FOREVER
         self._waiter = waiter = Waiter(connection, self._stop)
         try:
             if not self.target.tls:
@@ -206,8 +207,8 @@ class Transfer:
     def _patience(self, moved_at: float) -> float:
         """Seconds until one of the limits is reached."""
         now = time.monotonic()
-        idle = moved_at + (self.limits.idle or math.inf)
-        total = self.connection.began_ns / 1e9 + (self.limits.total or math.inf)
+        idle = moved_at + (self.limits.idle or _FOREVER)
+        total = self.connection.began_ns / 1e9 + (self.limits.total or _FOREVER)
         return min(idle, total, now + 3600.0) - now
 
     def _timed_out(self) -> TimedOut:

@@ -13,7 +13,7 @@ from httpwire.errors import TargetInvalid
 from httpwire.language import N_
 from httpwire.wire.record import Record, at
 
-_AUTHORITY = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:@/?#\s]+))(?::([0-9]{1,5}))?")
+_AUTHORITY = r"(?:\[([^\[\]]+)\]|([^\[\]:@/?#\s]+))(?::([0-9]{1,5}))?"
 
 
 class Target(Record):
@@ -57,7 +57,7 @@ def parse_target(text: str) -> Target:
     authority, ignored = rest[:end], rest[end:]
     if not separator and ignored:
         raise TargetInvalid(target=text)
-    match = _AUTHORITY.fullmatch(authority)
+    match = re.fullmatch(_AUTHORITY, authority)
     if not match:
         if authority.count(":") > 1 and not authority.startswith("["):
             raise TargetInvalid(hint=N_("an IPv6 address stands in brackets: [::1]:80"), target=text)

@@ -46,12 +46,12 @@ _DECODERS = {
 
 def request_lines(outgoing: Outgoing, examination: Examination, tr: Translator) -> Iterator[Line]:
     """What is about to be sent."""
-    size = tr.count("{n} byte", "{n} bytes", outgoing.octets)
+    size = tr.plural("{n} byte", "{n} bytes", outgoing.octets)
     name = tr("standard input") if outgoing.name == "-" else printable(outgoing.name)
     first = examination.first
     line = visible(b" ".join(part for part in first.head.line[1:4] if part), 100) if first and first.head else ""
     if examination.requests > 1:
-        several = tr.count("{n} request", "{n} requests", examination.requests)
+        several = tr.plural("{n} request", "{n} requests", examination.requests)
         yield tr("request"), tr("{name}: {several}, {size}", name=name, several=several, size=size)
     elif line:
         yield tr("request"), tr("{name}: {line}, {size}", name=name, line=line, size=size)
@@ -70,7 +70,7 @@ def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, u
             continue
         first = members[0]
         label = tr(_LABELS[severity])
-        yield label, tr("byte {offset}: {says}", offset=f"{first.start:,}", says=_says(first, tr))
+        yield label, tr("byte {offset}: {says}", offset=f"{first.start:,}", says=tr.sentence(first.deviation.says, first.details))
         details = [tr(deviation.why)]
         if len(members) > 1:
             others = ", ".join(f"{member.start:,}" for member in members[1 : 1 + _SHOWN])
@@ -83,11 +83,7 @@ def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, u
         for detail in details:
             yield "", detail
     if unlisted:
-        yield "", tr.count("{n} more finding is not listed", "{n} more findings are not listed", unlisted)
-
-
-def _says(finding: Finding, tr: Translator) -> str:
-    return tr(finding.deviation.says).format(**finding.details)
+        yield "", tr.plural("{n} more finding is not listed", "{n} more findings are not listed", unlisted)
 
 
 def _servers(deviation: Deviation, tr: Translator) -> Iterator[str]:
@@ -104,7 +100,7 @@ def patch_lines(patches: list[Patch], tr: Translator) -> Iterator[Line]:
         yield tr("edit"), tr("byte {offset}: {old} -> {new}", offset=f"{patch.offset:,}", old=old, new=new)
     if len(patches) > _SHOWN:
         rest = len(patches) - _SHOWN
-        yield "", tr.count("{n} more edit (--json lists it)", "{n} more edits (--json lists them)", rest)
+        yield "", tr.plural("{n} more edit (--json lists it)", "{n} more edits (--json lists them)", rest)
 
 
 def connected_line(connection: Connection, tr: Translator) -> Line:
@@ -125,7 +121,7 @@ def event_line(event: WireEvent, connection: Connection, tr: Translator) -> Line
     if event.kind is EventKind.SEGMENT:
         sent = event.direction is Direction.REQUEST
         arrow, before = (">", connection.sent) if sent else ("<", connection.received)
-        amount = tr.count("{n} byte", "{n} bytes", len(event.data))
+        amount = tr.plural("{n} byte", "{n} bytes", len(event.data))
         return at, f"{arrow} {amount} @{before:,} {quoted(event.data[:61], 60)}"
     says = {
         EventKind.TRY: N_("trying {data}"),
@@ -137,7 +133,8 @@ def event_line(event: WireEvent, connection: Connection, tr: Translator) -> Line
         EventKind.CUT: N_("ended early: {data}"),
         EventKind.END: N_("connection closed by us"),
     }[event.kind]
-    return at, tr(says).format(data=visible(event.data))
+    data = visible(event.data)
+    return at, tr(says, data=tr(_ENDED.get(data, data)))
 
 
 def answer_lines(connection: Connection, expected: int, tr: Translator) -> Iterator[Line]:
@@ -164,6 +161,8 @@ _OUTCOMES = {
     Outcome.NO_ANSWER: N_("no answer"),
 }
 _ENDED = {
+    "complete": N_("every answer is complete"),
+    "tunnel-timed-out": N_("the tunnel was silent until the time-out"),
     "closed": N_("the server closed the connection"),
     "tls-truncated": N_("the TLS connection was closed without close_notify"),
     "timed-out": N_("the time was up"),
@@ -182,17 +181,16 @@ def _status_line(message: Message) -> str:
 def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
     """Why the answer of `exchange` is over: the rule, or what is missing."""
     response = exchange.response
-    ended = _ENDED.get(connection.ended)
+    ended = tr(_ENDED.get(connection.ended, N_("none came")))
     if response is None:
-        return tr(ended) if ended else tr("none came")
+        return ended
     framing = response.framing
     wire = response.stop - response.start
     if framing is None:
-        parts = [tr("{ended} inside the head, after {n} bytes", ended=tr(ended or ""), n=f"{wire:,}")]
-        return "".join(parts)
+        return tr("{ended} inside the head, after {n} bytes", ended=ended, n=f"{wire:,}")
     rule = tr("{says} ({section})", says=tr(framing.rule.says), section=framing.rule.section)
     if exchange.outcome is Outcome.UNDECIDABLE:
-        kept = tr.count("{n} byte is kept", "{n} bytes are kept", wire)
+        kept = tr.plural("{n} byte is kept", "{n} bytes are kept", wire)
         return tr("{rule}: where it ends can't be known; {kept}", rule=rule, kept=kept)
     sizes = _sizes(response, tr)
     if exchange.complete:
@@ -205,14 +203,14 @@ def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
         of = tr("the last chunk had not come; {sizes}", sizes=sizes)
     else:
         of = sizes
-    return tr("{ended}: {of}", ended=tr(ended or ""), of=of)
+    return tr("{ended}: {of}", ended=ended, of=of)
 
 
 def _sizes(response: Message, tr: Translator) -> str:
     head = response.content_start - response.start
-    content = tr.count("{n} byte", "{n} bytes", response.octets)
+    content = tr.plural("{n} byte", "{n} bytes", response.octets)
     if response.framing and response.framing.kind is Kind.CHUNKED:
-        content = tr.count("{size} in {n} chunk", "{size} in {n} chunks", response.chunks, size=content)
+        content = tr.plural("{size} in {n} chunk", "{size} in {n} chunks", response.chunks, size=content)
     return tr("head {head} bytes, content {content}", head=f"{head:,}", content=content)
 
 

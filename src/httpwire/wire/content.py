@@ -9,9 +9,9 @@ buffer, because from there on nobody can know what they are.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import lru_cache
 
+from httpwire.language import N_
 from httpwire.wire import deviations as dev
 from httpwire.wire import grammar
 from httpwire.wire.buffer import Buffer
@@ -249,13 +249,13 @@ class ChunkReader:
                 buffer.searched = min(len(octets), limit)
                 if len(octets) < limit:
                     return False
-                self._note(dev.TRAILERS_TOO_LARGE, buffer.start, buffer.start + limit, limit=limit, unit="bytes")
+                self._note(dev.TRAILERS_TOO_LARGE, buffer.start, buffer.start + limit, limit=limit, unit=N_("bytes"))
                 raise Lost(Rule.LIMIT)
             stop = found.end()
             del found
         if octets.count(b"\n", 0, stop) > self._limits.lines:
             count = self._limits.lines
-            self._note(dev.TRAILERS_TOO_LARGE, buffer.start, buffer.start + stop, limit=count, unit="lines")
+            self._note(dev.TRAILERS_TOO_LARGE, buffer.start, buffer.start + stop, limit=count, unit=N_("lines"))
             raise Lost(Rule.LIMIT)
         raw = bytes(octets[:stop])
         self.trailers = parse_fields(raw, 0, buffer.start, self._note)
@@ -276,6 +276,8 @@ def unchunk(octets: bytes) -> bytes:
     buffer.add(octets)
     elements: list[Element] = []
     reader = ChunkReader(Limits(), lambda *_, **__: None, detail=True)
-    with suppress(Lost):  # what stands before a broken chunk is content all the same
+    try:
         reader.read(buffer, elements)
+    except Lost:
+        elements.append(Element(ElementKind.UNDECIDED, buffer.start, len(octets)))  # what stands before it is content
     return b"".join(octets[e.start : e.stop] for e in elements if e.kind is ElementKind.CHUNK_DATA)

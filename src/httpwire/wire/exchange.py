@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
+from httpwire.wire import grammar
 from httpwire.wire.content import Limits
 from httpwire.wire.deviations import BYTES_AFTER_END, Finding
 from httpwire.wire.element import Direction, Element, ElementKind, Span
 from httpwire.wire.framing import Framing, Kind
-from httpwire.wire.grammar import TOKEN
 from httpwire.wire.head import Head
 from httpwire.wire.message import Message
 from httpwire.wire.record import Record, at
@@ -199,7 +199,7 @@ class Conversation:
 
     def _anticipate(self) -> None:
         """An answer begins although its request's head is not out: a refusal, or no HTTP at all."""
-        method = TOKEN.match(self._requests.pending)
+        method = grammar.TOKEN.match(self._requests.pending)
         self._early = self._open()
         self._methods.append(method[0] if method else None)
 

@@ -8,6 +8,7 @@ Never raises on what it is fed, and gives the same for every split of it.
 
 from __future__ import annotations
 
+from httpwire.language import N_
 from httpwire.wire import deviations as dev
 from httpwire.wire import grammar
 from httpwire.wire.buffer import Buffer
@@ -202,7 +203,7 @@ class Stream:
         if not stop and len(buffer) < limit:
             buffer.searched = len(buffer)
             return -1
-        most, unit = (self._limits.lines, "lines") if stop else (limit, "bytes")
+        most, unit = (self._limits.lines, N_("lines")) if stop else (limit, N_("bytes"))
         self._note(dev.HEAD_TOO_LARGE, self._start, self._start + (stop or limit), limit=most, unit=unit)
         self._lose(Rule.LIMIT)
         return 0
@@ -272,9 +273,9 @@ class Stream:
         self._interim_octets += message.stop - message.start
         over = None
         if self._interim >= self._limits.interim:
-            over = (self._limits.interim, "responses")
+            over = (self._limits.interim, N_("responses"))
         elif self._interim_octets >= self._limits.head:
-            over = (self._limits.head, "bytes")
+            over = (self._limits.head, N_("bytes"))
         if over:
             self._start = self._buffer.start
             self._note(dev.INTERIM_TOO_MANY, message.start, message.stop, limit=over[0], unit=over[1])
