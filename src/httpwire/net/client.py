@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from httpwire.wire.content import Limits
     from httpwire.wire.preflight import Examination
 
-_READ = 256 << 10
+_READ = 120 << 10  # under the 128 KiB from which an allocator asks the system for fresh pages each time
 _LINGER = 1.0  # seconds that a server may stop reading a request which it has answered already
 _OVERRUN = 64 << 20  # octets that are still read after a limit was passed, to show what the server does
 _DRAIN = 4 << 20  # octets at most that are taken along after the end when they are there already

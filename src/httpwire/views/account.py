@@ -49,7 +49,7 @@ def request_lines(outgoing: Outgoing, examination: Examination, tr: Translator) 
     size = tr.plural("{n} byte", "{n} bytes", outgoing.octets)
     name = tr("standard input") if outgoing.name == "-" else printable(outgoing.name)
     first = examination.first
-    line = visible(b" ".join(part for part in first.head.line[1:4] if part), 100) if first and first.head else ""
+    line = visible(b" ".join(part for part in first.head.line[:3] if part), 100) if first and first.head else ""
     if examination.requests > 1:
         several = tr.plural("{n} request", "{n} requests", examination.requests)
         yield tr("request"), tr("{name}: {several}, {size}", name=name, several=several, size=size)
@@ -70,7 +70,14 @@ def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, u
             continue
         first = members[0]
         label = tr(_LABELS[severity])
-        yield label, tr("byte {offset}: {says}", offset=f"{first.start:,}", says=tr.sentence(first.deviation.says, first.details))
+        yield (
+            label,
+            tr(
+                "byte {offset}: {says}",
+                offset=f"{first.start:,}",
+                says=tr.sentence(first.deviation.says, first.details),
+            ),
+        )
         details = [tr(deviation.why)]
         if len(members) > 1:
             others = ", ".join(f"{member.start:,}" for member in members[1 : 1 + _SHOWN])

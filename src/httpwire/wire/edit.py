@@ -132,13 +132,13 @@ class _Planner:
         return None
 
     def _edit_head(self, head: Head, length: int | None) -> None:
-        edits = self._edits
+        edits, head_lines = self._edits, head.lines
         removed: set[int] = set()  # starts of lines that go
         replaced: dict[int, bytes] = {}  # starts of lines, and their new octets
         added: list[bytes] = []
 
         def put(name: bytes, text: bytes | None) -> None:
-            lines = [line for line in head.lines if line.name and line.name.lower() == name.lower()]
+            lines = [line for line in head_lines if line.name and line.name.lower() == name.lower()]
             added[:] = [line for line in added if line.partition(b":")[0].strip(b" \t").lower() != name.lower()]
             removed.update(line.start for line in lines)
             for line in lines:
@@ -155,9 +155,9 @@ class _Planner:
             put(name, None)
         if length is not None:
             put(b"Content-Length", b"Content-Length: %d" % length)
-        for line in head.lines:
+        for line in head_lines:
             self._edit_line(head, line, replaced.get(line.start), remove=line.start in removed)
-        self._end_head(head, added, removed)
+        self._end_head(head, added, {line.stop for line in head_lines if line.start in removed})
 
     def _edit_line(self, head: Head, line: FieldLine, text: bytes | None, *, remove: bool) -> None:
         old = head.raw[line.start - head.start : line.stop - head.start]
@@ -169,10 +169,9 @@ class _Planner:
             if body != text:
                 self._patches.append(Patch(line.start, body, text))
 
-    def _end_head(self, head: Head, added: list[bytes], removed: set[int]) -> None:
-        """Line ends, added lines, and the blank line."""
+    def _end_head(self, head: Head, added: list[bytes], gone: set[int]) -> None:
+        """Line ends (but those at `gone`, whose lines are removed), added lines, and the blank line."""
         raw = head.raw
-        gone = {line.stop for line in head.lines if line.start in removed}
         for element in head.elements():
             if element.kind is ElementKind.FOLD and raw[element.start - head.start] == 0x0A and self._edits.crlf:
                 self._patches.append(Patch(element.start, b"\n", b"\r\n"))

@@ -81,11 +81,12 @@ class Framing(Record):
         return tuple.__new__(cls, (kind, rule, length, overrode))
 
 
-def decide(head: Head, method: bytes | None, note: Note) -> Framing:
-    """The framing of the message that begins with `head`; `method` is that of the request it answers, if known."""
+def decide(head: Head, lines: tuple[FieldLine, ...], method: bytes | None, note: Note) -> Framing:
+    """The framing of the message that begins with `head`, whose lines are `lines`; `method` is that of the
+    request it answers, if known."""
     line = head.line
-    lengths = [field for field in head.lines if field.name.lower() == b"content-length"]
-    codings = [field for field in head.lines if field.name.lower() == b"transfer-encoding"]
+    lengths = [field for field in lines if field.name.lower() == b"content-length"]
+    codings = [field for field in lines if field.name.lower() == b"transfer-encoding"]
     response = head.direction is Direction.RESPONSE
     if response:
         if not line.status:

@@ -41,44 +41,38 @@ class FieldLine(Record):
 
 
 class StartLine(Record):
-    """A request line or a status line as elements; what could not be read is empty (`status` 0)."""
+    """What a request line or a status line says; what could not be read is empty (`status` 0)."""
 
     __slots__ = ()
-    FIELDS = ("elements", "method", "target", "version", "status", "reason")
-    elements: tuple[Element, ...] = at(0)
-    method: bytes = at(1)
-    target: bytes = at(2)
-    version: bytes = at(3)
-    status: int = at(4)
-    reason: bytes = at(5)
+    FIELDS = ("method", "target", "version", "status", "reason")
+    method: bytes = at(0)
+    target: bytes = at(1)
+    version: bytes = at(2)
+    status: int = at(3)
+    reason: bytes = at(4)
 
     def __new__(
-        cls,
-        elements: tuple[Element, ...],
-        method: bytes = b"",
-        target: bytes = b"",
-        version: bytes = b"",
-        status: int = 0,
-        reason: bytes = b"",
+        cls, method: bytes = b"", target: bytes = b"", version: bytes = b"", status: int = 0, reason: bytes = b""
     ) -> StartLine:
-        return tuple.__new__(cls, (elements, method, target, version, status, reason))
+        return tuple.__new__(cls, (method, target, version, status, reason))
 
 
 class Head(Record):
-    """The head of a message. `raw` is its octets, `start` the absolute offset of the first."""
+    """The head of a message. `raw` is its octets, `start` the absolute offset of the first.
+
+    Its lines and elements are read from the octets each time they are asked for: whoever
+    keeps ten thousand heads keeps little more than their octets.
+    """
 
     __slots__ = ()
-    FIELDS = ("direction", "raw", "start", "line", "lines")
+    FIELDS = ("direction", "raw", "start", "line")
     direction: Direction = at(0)
     raw: bytes = at(1)
     start: int = at(2)
     line: StartLine = at(3)
-    lines: tuple[FieldLine, ...] = at(4)
 
-    def __new__(
-        cls, direction: Direction, raw: bytes, start: int, line: StartLine, lines: tuple[FieldLine, ...]
-    ) -> Head:
-        return tuple.__new__(cls, (direction, raw, start, line, lines))
+    def __new__(cls, direction: Direction, raw: bytes, start: int, line: StartLine) -> Head:
+        return tuple.__new__(cls, (direction, raw, start, line))
 
     @property
     def stop(self) -> int:
@@ -90,8 +84,13 @@ class Head(Record):
         return self.raw.endswith((b"\n\r\n", b"\n\n"))
 
     @property
+    def lines(self) -> tuple[FieldLine, ...]:
+        """The lines between the start line and the blank line, in order."""
+        return parse_fields(self.raw, self.raw.find(b"\n") + 1 or len(self.raw), self.start, _silent)
+
+    @property
     def fields(self) -> tuple[FieldLine, ...]:
-        """The field lines that have a name, in order."""
+        """The lines that have a name: the fields."""
         return tuple(line for line in self.lines if line.name)
 
     def values(self, name: bytes) -> list[bytes]:
@@ -101,8 +100,35 @@ class Head(Record):
 
     def elements(self) -> Iterator[Element]:
         """Elements that tile the head."""
-        yield from self.line.elements
+        yield from _start_line(self.raw, self.start, self.direction, _silent)[1]
         yield from field_elements(self.raw, self.start, self.lines, ElementKind.HEAD_END)
+
+
+def parse_head(raw: bytes, start: int, direction: Direction, note: Note) -> tuple[Head, tuple[FieldLine, ...]]:
+    """Read `raw`, which begins with a start line and ends with the blank line (or where the octets ended).
+
+    Gives the head, and its lines for whoever needs them at once.
+    """
+    line, _ = _start_line(raw, start, direction, note)
+    head = Head(direction, raw, start, line)
+    lines = parse_fields(raw, raw.find(b"\n") + 1 or len(raw), start, note)
+    if direction is Direction.REQUEST:
+        _check_request(head, lines, note)
+    return head, lines
+
+
+def _silent(*_: object, **__: object) -> None:
+    """A `note` for octets whose deviations were told when they were first read."""
+
+
+def _start_line(raw: bytes, start: int, direction: Direction, note: Note) -> tuple[StartLine, list[Element]]:
+    stop = raw.find(b"\n") + 1 or len(raw)
+    end = _line_end(raw, 0, stop, start, note)
+    read = _request_line if direction is Direction.REQUEST else _status_line
+    line, elements = read(raw[:end], start, note)
+    if end < stop:
+        elements.append(Element(ElementKind.LINE_END, start + end, start + stop))
+    return line, elements
 
 
 def field_elements(raw: bytes, start: int, lines: tuple[FieldLine, ...], end: ElementKind) -> Iterator[Element]:
@@ -112,21 +138,6 @@ def field_elements(raw: bytes, start: int, lines: tuple[FieldLine, ...], end: El
     if raw.endswith((b"\n\r\n", b"\n\n")) or raw in (b"\r\n", b"\n"):
         stop = start + len(raw)
         yield Element(end, stop - (2 if raw.endswith(b"\r\n") else 1), stop)
-
-
-def parse_head(raw: bytes, start: int, direction: Direction, note: Note) -> Head:
-    """Read `raw`, which begins with a start line and ends with the blank line (or where the octets ended)."""
-    line_stop = raw.find(b"\n") + 1 or len(raw)
-    end = _line_end(raw, 0, line_stop, start, note)
-    parse_line = _request_line if direction is Direction.REQUEST else _status_line
-    line = parse_line(raw[:end], start, note)
-    if end < line_stop:
-        ending = Element(ElementKind.LINE_END, start + end, start + line_stop)
-        line = line.replace(elements=(*line.elements, ending))
-    head = Head(direction, raw, start, line, parse_fields(raw, line_stop, start, note))
-    if direction is Direction.REQUEST:
-        _check_request(head, note)
-    return head
 
 
 def parse_fields(raw: bytes, position: int, start: int, note: Note) -> tuple[FieldLine, ...]:
@@ -209,7 +220,7 @@ def _check_octets(body: bytes, here: int, note: Note) -> None:
             note(deviation, here + bad.start(), here + bad.end(), octet=f"0x{octet[0]:02x}")
 
 
-def _request_line(line: bytes, start: int, note: Note) -> StartLine:
+def _request_line(line: bytes, start: int, note: Note) -> tuple[StartLine, list[Element]]:
     elements: list[Element] = []
     skip = 0
     for mark, encoding in _MARKS:
@@ -225,7 +236,7 @@ def _request_line(line: bytes, start: int, note: Note) -> StartLine:
         spans = _loose_request_line(line, skip, start, note)
         if not spans:
             elements.append(Element(ElementKind.MALFORMED, start + skip, start + len(line)))
-            return StartLine(tuple(elements))
+            return StartLine(), elements
         method, target, version = (line[i:j] for i, j in spans)
     kinds = (ElementKind.METHOD, ElementKind.TARGET, ElementKind.VERSION)
     _lay(elements, kinds, spans, skip, len(line), start)
@@ -240,7 +251,7 @@ def _request_line(line: bytes, start: int, note: Note) -> StartLine:
     if version and version[:7] != b"HTTP/1.":
         at_version = start + spans[2][0]
         note(dev.VERSION_UNSUPPORTED, at_version, at_version + len(version), version=version.decode("ascii"))
-    return StartLine(tuple(elements), method, target, version)
+    return StartLine(method, target, version), elements
 
 
 def _loose_request_line(line: bytes, skip: int, start: int, note: Note) -> list[tuple[int, int]]:
@@ -273,7 +284,7 @@ def _loose_request_line(line: bytes, skip: int, start: int, note: Note) -> list[
     return [method.span(), (blank.end(), target_end), (after, end) if versioned else (end, end)]
 
 
-def _status_line(line: bytes, start: int, note: Note) -> StartLine:
+def _status_line(line: bytes, start: int, note: Note) -> tuple[StartLine, list[Element]]:
     good = grammar.STATUS_LINE.fullmatch(line)
     loose = None if good else grammar.LOOSE_STATUS_LINE.fullmatch(line)
     if good:
@@ -290,7 +301,7 @@ def _status_line(line: bytes, start: int, note: Note) -> StartLine:
         _check_octets(reason, start + spans[2][0], note)
     else:
         note(dev.STATUS_LINE_MALFORMED, start, start + len(line))
-        return StartLine((Element(ElementKind.MALFORMED, start, start + len(line)),))
+        return StartLine(), [Element(ElementKind.MALFORMED, start, start + len(line))]
     if version[:7] != b"HTTP/1.":
         note(dev.VERSION_UNSUPPORTED, start, start + len(version), version=version.decode("ascii"))
     status = int(code)
@@ -298,7 +309,7 @@ def _status_line(line: bytes, start: int, note: Note) -> StartLine:
         note(dev.STATUS_UNKNOWN_CLASS, start + spans[1][0], start + spans[1][1], status=code.decode("ascii"))
     elements: list[Element] = []
     _lay(elements, (ElementKind.VERSION, ElementKind.STATUS, ElementKind.REASON), spans, 0, len(line), start)
-    return StartLine(tuple(elements), version=version, status=status, reason=reason)
+    return StartLine(version=version, status=status, reason=reason), elements
 
 
 def _lay(
@@ -320,9 +331,9 @@ def _lay(
         elements.append(Element(ElementKind.BLANK, start + position, start + end))
 
 
-def _check_request(head: Head, note: Note) -> None:
+def _check_request(head: Head, lines: tuple[FieldLine, ...], note: Note) -> None:
     """The rules on Host (RFC 9112 3.2)."""
-    hosts = [line for line in head.lines if line.name.lower() == b"host"]
+    hosts = [line for line in lines if line.name.lower() == b"host"]
     if len(hosts) > 1:
         note(dev.HOST_REPEATED, hosts[1].start, hosts[1].stop)
     elif hosts and not grammar.HOST.fullmatch(hosts[0].value):

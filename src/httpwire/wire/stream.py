@@ -209,13 +209,13 @@ class Stream:
         return 0
 
     def _begin_with(self, raw: bytes, out: list[Event]) -> None:
-        head = parse_head(raw, self._start, self.direction, self._note)
+        head, lines = parse_head(raw, self._start, self.direction, self._note)
         out.append(head)
         method = self._methods[0] if self._methods else None
         self._in_message = True
         self._head = head
         self._content_start = head.stop
-        self._framing = framing = decide(head, method, self._note)
+        self._framing = framing = decide(head, lines, method, self._note)
         kind = framing.kind
         if kind is Kind.CHUNKED:
             self._reader = ChunkReader(self._limits, self._note, detail=self._detail)
@@ -293,7 +293,7 @@ class Stream:
         if request or b"\n" in buffer.octets:
             raw = bytes(buffer.octets)
             buffer.take(len(raw))
-            self._head = parse_head(raw, self._start, self.direction, self._note)
+            self._head, _ = parse_head(raw, self._start, self.direction, self._note)
             out.append(self._head)
         if request and not any(finding.deviation is dev.HTTP09_REQUEST for finding in self.findings):
             self._note(dev.HEAD_UNTERMINATED, self.offset, self.offset)
