@@ -73,7 +73,7 @@ def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, u
         yield (
             label,
             tr(
-                "byte {offset}: {says}",
+                "offset {offset}: {says}",
                 offset=f"{first.start:,}",
                 says=tr.sentence(first.deviation.says, first.details),
             ),
@@ -82,7 +82,7 @@ def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, u
         if len(members) > 1:
             others = ", ".join(f"{member.start:,}" for member in members[1 : 1 + _SHOWN])
             more = ", ..." if len(members) > 1 + _SHOWN else ""
-            details.append(tr("also at byte {offsets}", offsets=others + more))
+            details.append(tr("also at offset {offsets}", offsets=others + more))
         if first.direction is Direction.REQUEST:
             details.extend(_servers(deviation, tr))
             if deviation.repair:
@@ -104,7 +104,7 @@ def patch_lines(patches: list[Patch], tr: Translator) -> Iterator[Line]:
     """Each edit as where, what was there, and what is sent in its place."""
     for patch in patches[:_SHOWN]:
         old, new = quoted(patch.old, 60), quoted(patch.new, 60)
-        yield tr("edit"), tr("byte {offset}: {old} -> {new}", offset=f"{patch.offset:,}", old=old, new=new)
+        yield tr("edit"), tr("offset {offset}: {old} -> {new}", offset=f"{patch.offset:,}", old=old, new=new)
     if len(patches) > _SHOWN:
         rest = len(patches) - _SHOWN
         yield "", tr.plural("{n} more edit (--json lists it)", "{n} more edits (--json lists them)", rest)
