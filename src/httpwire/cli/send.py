@@ -267,7 +267,7 @@ class _Run:
         if not saving.octets:
             return tr("nothing was received")
         kept = tr(
-            "{size} of the answer are kept in {path}", size=self._bytes(saving.octets), path=_name(saving.saved, tr)
+            "{size} of the answer kept in {path}", size=self._bytes(saving.octets), path=_name(saving.saved, tr)
         )
         if saving.saved != saving.path and os.path.exists(saving.path):
             kept += tr(", {path} is as it was", path=saving.path)

@@ -31,9 +31,9 @@ def duration(ns: int) -> str:
     """`ns` with a fitting unit."""
     if ns < 1_000_000:
         return f"{ns / 1_000_000:.2f} ms"
-    if ns < 10_000_000_000:
-        return f"{ns / 1_000_000:,.1f} ms"
-    return f"{ns / 1_000_000_000:,.1f} s"
+    if ns < 1_000_000_000:
+        return f"{ns / 1_000_000:.1f} ms"
+    return f"{ns / 1_000_000_000:,.2f} s"
 
 
 def size(octets: float) -> str:
