@@ -14,15 +14,13 @@ from httpwire.errors import RequestUnreadable, UsageError
 from httpwire.language import N_
 from httpwire.net.client import Transfer
 from httpwire.net.options import TimeLimits, TlsOptions
-from httpwire.net.target import parse_target
+from httpwire.net.target import DEFAULT_TARGET, parse_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from httpwire.wire.content import Limits
     from httpwire.wire.edit import Edits
     from httpwire.wire.exchange import Exchange
-
-DEFAULT_TARGET = "127.0.0.1:80"
 
 
 def open_transfer(

@@ -12,12 +12,13 @@ import stat
 
 from httpwire.errors import OutputUnwritable, RequestUnreadable, SaveFailed
 from httpwire.language import N_
-from httpwire.wire.edit import Edits, Patch, plan
 from httpwire.wire.preflight import Examination, Examiner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from httpwire.wire.edit import Edits, Patch
 
 
 BLOCK = 256 << 10
@@ -92,6 +93,8 @@ class Outgoing:
 
     def edit(self, edits: Edits) -> None:
         """Lay the patches that `edits` ask for; `patches` says which they are."""
+        from httpwire.wire.edit import plan
+
         self.patches = plan(edits, self.blocks())
         self._lay()
 

@@ -21,12 +21,9 @@ class Progress:
         self._console = console
         self._to_send = to_send
         self._next_ns = 0
-        self._live = console.live
 
     def event(self, event: WireEvent, connection: Connection) -> None:
         """Take notice of an event, and redraw the line when it is time."""
-        if not self._live:
-            return
         tr = self._console.tr
         if event.kind is EventKind.SENT_ALL:
             self._console.draw(tr("waiting for the answer; Ctrl-C stops, and keeps what has come"))

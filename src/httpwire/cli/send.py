@@ -9,27 +9,27 @@ from __future__ import annotations
 import os
 import sys
 
-from httpwire.api import DEFAULT_TARGET
 from httpwire.capture.model import EventKind, WireEvent
 from httpwire.capture.raw import Outgoing, Saving
 from httpwire.cli.console import Console, columns_of
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.progress import Progress
 from httpwire.cli.status import ExitStatus, of_answers, of_error
 from httpwire.errors import HttpwireError, RequestUnreadable, SaveFailed, TimedOut, UsageError
 from httpwire.language import N_, Translator
 from httpwire.net.client import Transfer
 from httpwire.net.options import TimeLimits, TlsOptions
-from httpwire.net.target import parse_target
+from httpwire.net.target import DEFAULT_TARGET, parse_target
 from httpwire.views import account
 from httpwire.views.text import printable
 from httpwire.wire.deviations import Reaction
-from httpwire.wire.edit import Edits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from httpwire.wire.edit import Edits
     from httpwire.wire.preflight import Examination
+
+_EDITS = ("crlf", "end-head", "set", "unset", "fix-length")
 
 _SECONDS = N_("SECONDS")
 _FILE = N_("FILE")
@@ -88,8 +88,12 @@ def run(words: list[str], tr: Translator) -> int:
     return _Run(arguments, tr).run()
 
 
-def edits_of(arguments: Arguments) -> Edits:
-    """The edits that were asked for. Raises UsageError."""
+def edits_of(arguments: Arguments) -> Edits | None:
+    """The edits that were asked for, None where there are none. Raises UsageError."""
+    if not any(arguments.has(name) for name in _EDITS):
+        return None
+    from httpwire.wire.edit import Edits
+
     lines = [os.fsencode(text) for text in arguments.all("set")]
     for line in lines:
         if b"\n" in line or not line.partition(b":")[0].strip(b" \t") or b":" not in line:
@@ -142,17 +146,17 @@ class _Run:
             error, status = caught, of_error(caught)
         try:
             if self._saving:
-                self._saving.finish(complete=status is ExitStatus.DONE)
+                self._saving.finish(complete=status == ExitStatus.DONE)
         except SaveFailed as caught:
             error, status = caught, of_error(caught)
         self._account(status)
-        if status is not ExitStatus.DONE:
+        if status != ExitStatus.DONE:
             self._console.failure(self._failure(status, error))
         if self._json:
             self._print_json(error, status)
         return status
 
-    def _send(self) -> ExitStatus:
+    def _send(self) -> int:
         arguments = self._arguments
         target = parse_target(arguments.last("to", DEFAULT_TARGET))
         limits = TimeLimits(
@@ -166,14 +170,18 @@ class _Run:
             said = self._tr("{part} is not used: what is asked for stands in the request", part=target.ignored)
             self._console.lines([(self._tr("note"), said)])
         self._saving = Saving(self._output)
-        progress = Progress(self._console, outgoing.octets)
+        progress = None
+        if self._console.live and not self._verbose:
+            from httpwire.cli.progress import Progress
+
+            progress = Progress(self._console, outgoing.octets)
 
         def listen(event: WireEvent) -> None:
             if self._verbose:
                 self._console.lines([account.event_line(event, transfer.connection, self._tr)])
             elif event.kind is (EventKind.TLS if target.tls else EventKind.CONNECTED):
                 self._console.lines([account.connected_line(transfer.connection, self._tr)])
-            else:
+            elif progress:
                 progress.event(event, transfer.connection)
 
         with Interrupts() as stop:
@@ -184,7 +192,7 @@ class _Run:
                 self._saving.write(segment)
         return of_answers(transfer)
 
-    def _prepare(self, edits: Edits) -> tuple[Outgoing, Examination]:
+    def _prepare(self, edits: Edits | None) -> tuple[Outgoing, Examination]:
         """Open, edit and examine the request, and tell what there is to tell before it goes out."""
         if self._path != "-" and _same_file(self._path, self._output):
             raise UsageError(N_("the answer would overwrite the request {path}"), path=self._path)
@@ -202,7 +210,7 @@ class _Run:
         )
         return outgoing, examination
 
-    def _account(self, status: ExitStatus) -> None:
+    def _account(self, status: int) -> None:
         """What came back."""
         self._console.draw("")
         transfer, saving, tr = self._transfer, self._saving, self._tr
@@ -215,7 +223,7 @@ class _Run:
         found = [finding for exchange in connection.exchanges for m in exchange.responses for finding in m.findings]
         lines += account.finding_lines([*found, *connection.findings], tr, notes=self._verbose)
         saved = saving.saved if saving else ""
-        if status is ExitStatus.DONE:
+        if status == ExitStatus.DONE:
             lines += account.content_lines(connection, saved, expected, tr)
         lines.append(account.times_line(connection, tr))
         if saving and saved:
@@ -231,7 +239,7 @@ class _Run:
     def _bytes(self, octets: int) -> str:
         return self._tr.plural("{n} byte", "{n} bytes", octets)
 
-    def _failure(self, status: ExitStatus, error: HttpwireError | None) -> list[str]:
+    def _failure(self, status: int, error: HttpwireError | None) -> list[str]:
         """What failed, what was kept and where, what to try."""
         tr = self._tr
         parts = [error.sentence(tr) if error else self._disappointment(status)]
@@ -247,15 +255,15 @@ class _Run:
             parts.append(error.advice(tr))
         return parts
 
-    def _disappointment(self, status: ExitStatus) -> str:
+    def _disappointment(self, status: int) -> str:
         """Why the answer is not good enough, where nothing failed on our side."""
         transfer, tr = self._transfer, self._tr
-        if status is ExitStatus.EMPTY_ANSWER or not transfer:
+        if status == ExitStatus.EMPTY_ANSWER or not transfer:
             return tr("the server closed the connection without an answer")
         for exchange in transfer.connection.exchanges:
             if not exchange.complete:
                 ending = account.ending(exchange, transfer.connection, tr)
-                if status is ExitStatus.UNDECIDABLE:
+                if status == ExitStatus.UNDECIDABLE:
                     return tr("where the answer ends can't be known: {why}", why=ending)
                 return tr("the answer was cut short: {why}", why=ending)
         return tr("the answers were cut short")
@@ -266,9 +274,7 @@ class _Run:
             return ""
         if not saving.octets:
             return tr("nothing was received")
-        kept = tr(
-            "{size} of the answer kept in {path}", size=self._bytes(saving.octets), path=_name(saving.saved, tr)
-        )
+        kept = tr("{size} of the answer kept in {path}", size=self._bytes(saving.octets), path=_name(saving.saved, tr))
         if saving.saved != saving.path and os.path.exists(saving.path):
             kept += tr(", {path} is as it was", path=saving.path)
         return kept
@@ -279,7 +285,7 @@ class _Run:
         from httpwire.views.report import report
 
         connection = self._transfer.connection if self._transfer else None
-        made = report(self._outgoing, self._examination, connection, self._saving, error, int(status))
+        made = report(self._outgoing, self._examination, connection, self._saving, error, status)
         stream = sys.stderr if self._output == "-" else sys.stdout
         json.dump(made, stream, ensure_ascii=True)
         stream.write("\n")

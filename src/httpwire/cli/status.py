@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from httpwire import errors
 from httpwire.wire.exchange import Outcome
 
@@ -12,7 +10,9 @@ if TYPE_CHECKING:
     from httpwire.net.client import Transfer
 
 
-class ExitStatus(IntEnum):
+class ExitStatus:
+    """The numbers (plain ints: an enum would cost the command its start)."""
+
     DONE = 0
     FINDINGS = 1
     USAGE = 2
@@ -31,7 +31,7 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
-_OF_ERRORS: dict[type[errors.HttpwireError], ExitStatus] = {
+_OF_ERRORS: dict[type[errors.HttpwireError], int] = {
     errors.UsageError: ExitStatus.USAGE,
     errors.SaveFailed: ExitStatus.COULD_NOT_SAVE,
     errors.NameNotResolved: ExitStatus.NAME_NOT_RESOLVED,
@@ -45,7 +45,7 @@ _OF_ERRORS: dict[type[errors.HttpwireError], ExitStatus] = {
 }
 
 
-def of_error(error: errors.HttpwireError) -> ExitStatus:
+def of_error(error: errors.HttpwireError) -> int:
     """The status for an error: that of the nearest class which has one."""
     for kind in type(error).__mro__:
         if kind in _OF_ERRORS:
@@ -53,7 +53,7 @@ def of_error(error: errors.HttpwireError) -> ExitStatus:
     return ExitStatus.INTERNAL
 
 
-def of_answers(transfer: Transfer) -> ExitStatus:
+def of_answers(transfer: Transfer) -> int:
     """The status for what came back, where nothing failed."""
     connection = transfer.connection
     if not connection.received:

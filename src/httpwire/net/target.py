@@ -13,6 +13,8 @@ from httpwire.errors import TargetInvalid
 from httpwire.language import N_
 from httpwire.wire.record import Record, at
 
+DEFAULT_TARGET = "127.0.0.1:80"
+
 _AUTHORITY = r"(?:\[([^\[\]]+)\]|([^\[\]:@/?#\s]+))(?::([0-9]{1,5}))?"
 
 
