@@ -205,8 +205,13 @@ class Saving:
                 raise PermissionError(13, os.strerror(13), path)
             self._mode = stat.S_IMODE(info.st_mode)
         self._final = os.path.realpath(path)  # a link stays, the file it names is replaced
-        self._temporary = f"{self._final}.{os.getpid()}.tmp"
-        return os.open(self._temporary, flags | os.O_EXCL, 0o666)
+        for number in range(100):  # a killed run may have left the first of these names
+            self._temporary = f"{self._final}.{os.getpid()}-{number}.tmp"
+            try:
+                return os.open(self._temporary, flags | os.O_EXCL, 0o666)
+            except FileExistsError:
+                continue
+        raise FileExistsError(17, os.strerror(17), self._temporary)
 
     def write(self, data: bytes | memoryview) -> None:
         """Take the next octets. Raises SaveFailed."""

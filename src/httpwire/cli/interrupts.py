@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a readable file descriptor, so that they never land between a read and its write.
+"""Ctrl-C, SIGTERM and SIGHUP as a readable file descriptor, so that they never land between a read and its write.
 
 In: signals, while the context is entered. Out: a descriptor that becomes readable with
 the first of them; what waits on it stops in order, with everything kept.
@@ -22,7 +22,7 @@ class Interrupts:
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._handlers: dict[signal.Signals, Any] = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._handlers[number] = signal.signal(number, self._first)
         return self._read
 

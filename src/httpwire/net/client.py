@@ -238,11 +238,11 @@ class Transfer:
 
     def _broken(self, sender: _Sender, error: OSError) -> NetworkError:
         connection = self.connection
-        why = error.strerror or str(error)
+        why, hint = error.strerror or str(error), getattr(error, "hint", "")
         if not connection.received and not sender.sent_all:
             octets = self.outgoing.octets
-            return SendFailed(connection=connection, sent=connection.sent, octets=octets, why=why)
-        return ReceiveFailed(connection=connection, received=connection.received, why=why)
+            return SendFailed(connection=connection, hint=hint, sent=connection.sent, octets=octets, why=why)
+        return ReceiveFailed(connection=connection, hint=hint, received=connection.received, why=why)
 
 
 class _Sender:

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from httpwire.net.target import Target
 
 
+class AlertReceived(ConnectionResetError):
+    """The peer ended TLS with an alert, or broke it; `hint` is what to try, a message id or empty."""
+
+    def __init__(self, error: ssl.SSLError) -> None:
+        super().__init__(error.errno, _why(error))
+        self.hint = _hint(error)
+
+
 class TlsTransport(Transport):
     sock: ssl.SSLSocket
 
@@ -35,7 +43,7 @@ class TlsTransport(Transport):
             self.truncated = True  # closed without close_notify: RFC 8446 6.1
             return b""
         except ssl.SSLError as error:
-            raise ConnectionResetError(error.errno, error.reason or str(error)) from error
+            raise AlertReceived(error) from error
 
     def send(self, data: memoryview) -> int:
         try:
@@ -43,7 +51,7 @@ class TlsTransport(Transport):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
         except ssl.SSLError as error:
-            raise BrokenPipeError(error.errno, error.reason or str(error)) from error
+            raise AlertReceived(error) from error
 
     def buffered(self) -> bool:
         return self.sock.pending() > 0
