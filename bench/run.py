@@ -2,7 +2,7 @@
 
     python bench/run.py [start] [large] [parsing] [--gib N]
 
-Run it with the interpreter of an environment that has httpwire[bench]. Peers that are not installed are left out and named.
+Run it with the interpreter of an environment that has httpwire[bench]. Peers that are missing are left out and named.
 """
 
 from __future__ import annotations

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 _PACKAGE = Path(__file__).parents[1] / "src" / "httpwire"
@@ -39,7 +38,8 @@ def test_the_catalogue_holds_just_the_messages_of_the_source() -> None:
 @pytest.mark.parametrize("message", translated(), ids=lambda m: str(m.id)[:40])
 def test_a_message_is_translated_with_the_same_facts_in_it(message: Message) -> None:
     english = message.id if isinstance(message.id, str) else message.id[1]
-    (japanese,) = message.string if isinstance(message.string, tuple) else (message.string,)
+    string = message.string
+    japanese = string if isinstance(string, str) else "".join(string or ())  # one form for every number
     assert japanese, "untranslated"
     assert not message.fuzzy
     assert sorted(re.findall(r"\{\w*\}", japanese)) == sorted(re.findall(r"\{\w*\}", english))
@@ -48,6 +48,7 @@ def test_a_message_is_translated_with_the_same_facts_in_it(message: Message) -> 
 
 
 def test_the_compiled_catalogue_is_made_from_the_readable_one() -> None:
-    made = io.BytesIO()
-    write_mo(made, catalogue())
-    assert made.getvalue() == _JAPANESE.with_suffix(".mo").read_bytes(), "run script/messages"
+    with _JAPANESE.with_suffix(".mo").open("rb") as stream:
+        compiled = read_mo(stream)
+    strings = {m.id: m.string for m in compiled if m.id}
+    assert strings == {m.id: m.string for m in translated()}, "run script/messages"

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +20,9 @@ _EXAMPLE = "127.0.0.1:8080"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("apache")
-    for parent in [folder, *folder.parents][:3]:
-        parent.chmod(0o755)
-    with apache(folder) as port:
+def server() -> Iterator[str]:
+    # Not a folder of pytest's: those are their owner's alone, and Apache's workers may be somebody else.
+    with tempfile.TemporaryDirectory() as folder, apache(Path(folder)) as port:
         yield f"127.0.0.1:{port}"
 
 

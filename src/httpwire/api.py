@@ -40,12 +40,17 @@ def open_transfer(
     `keep` holds every octet on the connection as well. `stop` is a file descriptor that ends the
     transfer once it is readable. Raises RequestUnreadable, TargetInvalid; iterating raises NetworkErrors.
     """
+    target = parse_target(to)
     outgoing = Outgoing.from_bytes(request) if isinstance(request, bytes) else Outgoing.from_path(os.fspath(request))
-    if not outgoing.octets:
-        raise RequestUnreadable(path=outgoing.name or "b''", why=N_("it is empty: there is nothing to send"))
-    if edits:
-        outgoing.edit(edits)
-    return Transfer(outgoing, parse_target(to), limits=limits, tls=tls, reading=reading, keep=keep, stop=stop)
+    try:
+        if not outgoing.octets:
+            raise RequestUnreadable(path=outgoing.name or "b''", why=N_("it is empty: there is nothing to send"))
+        if edits:
+            outgoing.edit(edits)
+        return Transfer(outgoing, target, limits=limits, tls=tls, reading=reading, keep=keep, stop=stop)
+    except BaseException:
+        outgoing.close()
+        raise
 
 
 def send_all(

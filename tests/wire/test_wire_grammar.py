@@ -62,18 +62,20 @@ def test_what_is_no_field_line(line: bytes) -> None:
     assert not grammar.FIELD_LINE.fullmatch(line)
 
 
-@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/0.9", b"HTTP/2.0"])
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"])
 def test_versions(version: bytes) -> None:
     assert grammar.VERSION.fullmatch(version)
 
 
-@pytest.mark.parametrize("version", [b"http/1.1", b"HTTP/1", b"HTTP/1.10", b"HTTP/11.0", b"HTTP/1.1 ", b"HTTP/1.\xb2"])
+@pytest.mark.parametrize(
+    "version", [b"HTTP/0.9", b"http/1.1", b"HTTP/1", b"HTTP/1.10", b"HTTP/11.0", b"HTTP/1.1 ", b"HTTP/1.\xb2"]
+)
 def test_what_is_no_version(version: bytes) -> None:
     assert not grammar.VERSION.fullmatch(version)
 
 
 @pytest.mark.parametrize(
-    "host", [b"", b"a", b"a.b:80", b"a:", b"127.0.0.1", b"[::1]", b"[::1]:80", b"a%20b", b"a_b", b"[v1.a]"]
+    "host", [b"a", b"a.b:80", b"a:", b"127.0.0.1", b"[::1]", b"[::1]:80", b"a%20b", b"a_b", b"[v1.a]"]
 )
 def test_hosts(host: bytes) -> None:
     assert grammar.HOST.fullmatch(host)

@@ -182,15 +182,20 @@ class Saving:
         self.octets = 0  #: written so far
         self.saved: str = ""  #: the name under which they are, once finished
         self._temporary = ""
+        self.direct = False  #: the octets go to a pipe or a device, which may make a write wait
         self._mode: int | None = None
         try:
             self._fd = self._open(path)
+            self.direct = not self._temporary
         except OSError as error:
             raise OutputUnwritable(path=path, why=error.strerror or str(error), errno=error.errno) from error
 
     def _open(self, path: str) -> int:
         if path == "-":
+            os.write(1, b"")  # fails now where it is closed or only for reading
             return os.dup(1)
+        if not path or path.endswith("/"):
+            raise IsADirectoryError(21, os.strerror(21), path)
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
             info = os.stat(path)
@@ -208,7 +213,7 @@ class Saving:
         for number in range(100):  # a killed run may have left the first of these names
             self._temporary = f"{self._final}.{os.getpid()}-{number}.tmp"
             try:
-                return os.open(self._temporary, flags | os.O_EXCL, 0o666)
+                return os.open(self._temporary, flags | os.O_EXCL, 0o666 if self._mode is None else self._mode)
             except FileExistsError:
                 continue
         raise FileExistsError(17, os.strerror(17), self._temporary)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from httpwire.language import Translator
+from httpwire.errors import SaveFailed
+from httpwire.language import N_, Translator
 from httpwire.views.text import padded, printable, width
 
 TYPE_CHECKING = False
@@ -60,15 +61,39 @@ class Console:
             columns = columns_of(self._stream)
             while width(text) >= columns:
                 text = text[:-1]
-            self._stream.write(f"\r\x1b[K{text}")
-            self._stream.flush()
+            self._put(f"\r\x1b[K{text}")
             self._drawn = bool(text)
 
     def _write(self, text: str) -> None:
         if self._drawn:
             self.draw("")
-        self._stream.write(text)
-        self._stream.flush()
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            # Nobody can be told any more, and that must not cost the answer: the exit status still tells.
+            _forget(self._stream)
+
+
+def say(text: str) -> None:
+    """Write `text` to standard output; a reader that left is no failure. Raises SaveFailed."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget(sys.stdout)
+    except OSError as error:
+        _forget(sys.stdout)
+        why = error.strerror or str(error)
+        raise SaveFailed(N_("can't write to standard output: {why}"), path="-", why=why) from error
+
+
+def _forget(stream: TextIO) -> None:
+    """Point a stream that can't be written to nowhere, so that what it still holds fails nothing at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def columns_of(stream: TextIO) -> int:

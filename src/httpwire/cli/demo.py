@@ -7,13 +7,14 @@ sends it sent there, both files shown and saved, and the server stopped.
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 
-from httpwire.cli.console import Console, columns_of
+from httpwire.cli.console import Console, columns_of, say
 from httpwire.cli.options import Option, Verb, help_text, read
 from httpwire.cli.send import run as send
 from httpwire.cli.status import ExitStatus
@@ -50,7 +51,7 @@ def run(words: list[str], tr: Translator) -> int:
     """Carry out `httpwire demo` with the arguments `words`."""
     arguments = read(DEMO, words)
     if arguments.has("help"):
-        sys.stdout.write(help_text(DEMO, tr, columns_of(sys.stdout)))
+        say(help_text(DEMO, tr, columns_of(sys.stdout)))
         return ExitStatus.DONE
     server = arguments.last("server", "auto")
     if server not in _SERVERS:
@@ -64,6 +65,8 @@ def run(words: list[str], tr: Translator) -> int:
         request.write_bytes(files("httpwire").joinpath("samples", "chrome-get.http").read_bytes())
     except OSError as error:
         raise OutputUnwritable(path=error.filename or folder, why=error.strerror or str(error)) from error
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     with ExitStack() as stack:
         if server == "apache" or (server == "auto" and find_apache()):
             private = Path(tempfile.mkdtemp(prefix="httpwire-apache-"))
@@ -80,8 +83,13 @@ def run(words: list[str], tr: Translator) -> int:
         sys.stderr.flush()
         for title, path in ((tr("What was sent"), request), (tr("What came back"), answer)):
             if path.exists():
-                sys.stdout.write(_shown(title, path, tr))
+                say(_shown(title, path, tr))
     return status
+
+
+def _stop(*_: object) -> None:
+    """A wish to end is Ctrl-C's: it unwinds, and the server is stopped on the way."""
+    raise KeyboardInterrupt
 
 
 def _shown(title: str, path: Path, tr: Translator) -> str:

@@ -9,30 +9,39 @@ from __future__ import annotations
 import os
 import signal
 
+from httpwire.errors import Interrupted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
 class Interrupts:
-    """Context manager giving the descriptor. A second signal has its usual effect."""
+    """Context manager. `descriptor` becomes readable with the first signal; a second one has its usual effect.
 
-    def __enter__(self) -> int:
-        self._read, self._write = os.pipe()
+    While `strike` is set the first one raises Interrupted at once: that is for work that may wait where no
+    descriptor is watched. A signal that was ignored before (nohup) stays ignored.
+    """
+
+    def __enter__(self) -> Interrupts:
+        self.strike = False
+        self.descriptor, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        self._handlers: dict[signal.Signals, Any] = {}
+        self._handlers: dict[int, Any] = {}
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._handlers[number] = signal.signal(number, self._first)
-        return self._read
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, self._first)
+        return self
 
     def _first(self, number: int, _frame: object) -> None:
-        """The descriptor has told it already; from now on the signal does what it did before."""
-        signal.signal(number, self._handlers[signal.Signals(number)])
+        signal.signal(number, self._handlers[number])
+        if self.strike:
+            raise Interrupted
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
-        os.close(self._read)
+        os.close(self.descriptor)
         os.close(self._write)

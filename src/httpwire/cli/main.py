@@ -10,7 +10,8 @@ import gc
 import os
 import sys
 
-from httpwire.errors import HttpwireError
+from httpwire.cli.console import Console, say
+from httpwire.errors import HttpwireError, UsageError
 from httpwire.language import LANGUAGES, N_, Translator, preferred
 
 _VERBS = {
@@ -23,23 +24,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command with `arguments` (those of the process, if None); gives the exit status."""
     gc.disable()  # nothing here makes cycles, and looking for them is a tenth of a short run
     words = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name in any bytes can be shown
+    _repair_streams()
     tr = Translator(_language(words))
     try:
         return _run(words, tr)
     except HttpwireError as error:
-        from httpwire.cli.console import Console
         from httpwire.cli.status import of_error
 
         Console(tr).failure([error.sentence(tr), error.advice(tr)])
         return of_error(error)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our text has gone; nothing can be told there, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
     except Exception as error:  # noqa: BLE001  # the last door: a person is told in one line, HTTPWIRE_DEBUG shows all
         return _internal(error, tr)
 
@@ -50,14 +45,14 @@ def _run(words: list[str], tr: Translator) -> int:
     if name in ("--help", "-h", "help"):
         verb = words[1] if len(words) > 1 and words[1] in _VERBS else ""
         if not verb:
-            sys.stdout.write(_overview(tr))
+            say(_overview(tr))
             return 0 if words else 2
         words = [verb, "--help"]
         name = verb
     if name in ("--version", "-V"):
         from httpwire import __version__
 
-        print(f"httpwire {__version__}")
+        say(f"httpwire {__version__}\n")
         return 0
     if name == "send":
         from httpwire.cli import send
@@ -67,11 +62,25 @@ def _run(words: list[str], tr: Translator) -> int:
         from httpwire.cli import demo
 
         return demo.run(words[1:], tr)
-    from httpwire.errors import UsageError
-
     if name.startswith("-"):
         raise UsageError(N_("there is no option {option}"), option=name, hint=N_("httpwire --help lists the verbs"))
     raise UsageError(N_("there is no verb {name}"), name=name, hint=N_("httpwire --help lists the verbs"))
+
+
+def _repair_streams() -> None:
+    """Make text in any bytes printable, and standard streams that are closed harmless.
+
+    A number of a closed one would be taken by the next file that is opened, and then written to as a stream.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number; writing to it fails, as it should
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are TextIOWrapper
 
 
 def _overview(tr: Translator) -> str:
@@ -85,26 +94,26 @@ def _overview(tr: Translator) -> str:
 def _language(words: list[str]) -> str:
     """The language asked for, wherever it stands; a wrong one is refused once all is read."""
     chosen = preferred(os.environ)
+    return next((value for value in _asked_languages(words) if value in LANGUAGES), chosen)
+
+
+def _asked_languages(words: list[str]) -> list[str]:
+    """The values of `--lang`, however it is shortened, the last one first."""
+    values: list[str] = []
     for index, word in enumerate(words):
         if word == "--":
             break
-        value = words[index + 1] if word == "--lang" and index + 1 < len(words) else word.partition("--lang=")[2]
-        if value in LANGUAGES:
-            chosen = value
-    return chosen
+        name, equals, value = word.partition("=")
+        if len(name) > 2 and "--lang".startswith(name):
+            values.insert(0, value if equals else "".join(words[index + 1 : index + 2]))
+    return values
 
 
 def _without_language(words: list[str]) -> list[str]:
     """`words` without a `--lang` that stands before the verb. Raises UsageError for one that is not spoken."""
-    from httpwire.errors import UsageError
-
-    for index, word in enumerate(words):
-        if word == "--":
-            break
-        if word == "--lang" or word.startswith("--lang="):
-            value = word.partition("=")[2] if "=" in word else "".join(words[index + 1 : index + 2])
-            if value not in LANGUAGES:
-                raise UsageError(N_("--lang takes en or ja, not {value}"), value=value or "''")
+    for value in _asked_languages(words):
+        if value not in LANGUAGES:
+            raise UsageError(N_("--lang takes en or ja, not {value}"), value=value or "''")
     while words and words[0].startswith("--lang"):
         words = words[1:] if "=" in words[0] else words[2:]
     return words
@@ -114,7 +123,6 @@ def _internal(error: Exception, tr: Translator) -> int:
     """A fault of ours: one line for the person, all of it for whoever asks for it."""
     if os.environ.get("HTTPWIRE_DEBUG"):
         raise error
-    from httpwire.cli.console import Console
     from httpwire.cli.status import ExitStatus
 
     what = f"{type(error).__name__}: {error}"

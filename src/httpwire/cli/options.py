@@ -8,6 +8,7 @@ argparse alone would cost the command more than all that it does for a small exc
 from __future__ import annotations
 
 import getopt
+import re
 
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
@@ -79,13 +80,9 @@ class Arguments:
         text = self.last(name, "")
         if name not in self._given:
             return default
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds < 1e9:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text):
             raise UsageError(N_("--{option} takes a number of seconds, not {value}"), option=name, value=text)
-        return seconds
+        return float(text)
 
 
 def read(verb: Verb, arguments: list[str]) -> Arguments:
@@ -96,7 +93,7 @@ def read(verb: Verb, arguments: list[str]) -> Arguments:
     try:
         found, operands = getopt.gnu_getopt(arguments, short, long)
     except getopt.GetoptError as error:
-        raise _refused(options, error.opt) from error
+        raise _refused(options, error.opt, arguments) from error
     given: dict[str, list[str]] = {}
     for dashed, value in found:
         letters = dashed.lstrip("-")
@@ -112,11 +109,12 @@ def read(verb: Verb, arguments: list[str]) -> Arguments:
     return Arguments(operands, given)
 
 
-def _refused(options: tuple[Option, ...], given: str) -> UsageError:
-    matching = [option for option in options if given in (option.name, option.short)]
-    if not matching:
-        matching = [option for option in options if len(given) > 1 and option.name.startswith(given)]
-    shown = f"-{given}" if len(given) == 1 else f"--{given}"
+def _refused(options: tuple[Option, ...], given: str, words: list[str]) -> UsageError:
+    long = any(word.partition("=")[0] == f"--{given}" for word in words)
+    shown = f"--{given}" if long else f"-{given}"
+    matching = [option for option in options if given == (option.name if long else option.short)]
+    if not matching and long:
+        matching = [option for option in options if option.name.startswith(given)]
     if not matching:
         import difflib
 

@@ -11,7 +11,7 @@ import sys
 
 from httpwire.capture.model import EventKind, WireEvent
 from httpwire.capture.raw import Outgoing, Saving
-from httpwire.cli.console import Console, columns_of
+from httpwire.cli.console import Console, columns_of, say
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.status import ExitStatus, of_answers, of_error
@@ -83,7 +83,7 @@ def run(words: list[str], tr: Translator) -> int:
     """Carry out `httpwire send` with the arguments `words`."""
     arguments = read(SEND, words)
     if arguments.has("help"):
-        sys.stdout.write(help_text(SEND, tr, columns_of(sys.stdout)))
+        say(help_text(SEND, tr, columns_of(sys.stdout)))
         return ExitStatus.DONE
     return _Run(arguments, tr).run()
 
@@ -167,7 +167,8 @@ class _Run:
         edits, tls = edits_of(arguments), tls_of(arguments)
         outgoing, examination = self._prepare(edits)
         if target.ignored:
-            said = self._tr("{part} is not used: what is asked for stands in the request", part=target.ignored)
+            part = printable(target.ignored)
+            said = self._tr("{part} is not used: what is asked for stands in the request", part=part)
             self._console.lines([(self._tr("note"), said)])
         self._saving = Saving(self._output)
         progress = None
@@ -184,17 +185,25 @@ class _Run:
             elif progress:
                 progress.event(event, transfer.connection)
 
-        with Interrupts() as stop:
+        with Interrupts() as interrupts:
             self._transfer = transfer = Transfer(
-                outgoing, target, examination=examination, limits=limits, tls=tls, listener=listen, stop=stop
+                outgoing,
+                target,
+                examination=examination,
+                limits=limits,
+                tls=tls,
+                listener=listen,
+                stop=interrupts.descriptor,
             )
             for segment in transfer:
+                interrupts.strike = self._saving.direct
                 self._saving.write(segment)
+                interrupts.strike = False
         return of_answers(transfer)
 
     def _prepare(self, edits: Edits | None) -> tuple[Outgoing, Examination]:
         """Open, edit and examine the request, and tell what there is to tell before it goes out."""
-        if self._path != "-" and _same_file(self._path, self._output):
+        if self._path != "-" and any(_same_file(self._path, self._output + end) for end in ("", ".partial")):
             raise UsageError(N_("the answer would overwrite the request {path}"), path=self._path)
         self._outgoing = outgoing = Outgoing.from_path(self._path)
         if not outgoing.octets:
@@ -273,7 +282,8 @@ class _Run:
         if not saving:
             return ""
         if not saving.octets:
-            return tr("nothing was received")
+            received = self._transfer.connection.received if self._transfer else 0
+            return tr("nothing could be saved") if received else tr("nothing was received")
         kept = tr("{size} of the answer kept in {path}", size=self._bytes(saving.octets), path=_name(saving.saved, tr))
         if saving.saved != saving.path and os.path.exists(saving.path):
             kept += tr(", {path} is as it was", path=saving.path)
@@ -286,9 +296,11 @@ class _Run:
 
         connection = self._transfer.connection if self._transfer else None
         made = report(self._outgoing, self._examination, connection, self._saving, error, status)
-        stream = sys.stderr if self._output == "-" else sys.stdout
-        json.dump(made, stream, ensure_ascii=True)
-        stream.write("\n")
+        text = json.dumps(made, ensure_ascii=True) + "\n"
+        if self._output == "-":
+            sys.stderr.write(text)  # standard output is the answer's
+        else:
+            say(text)
 
 
 def _name(path: str, tr: Translator) -> str:

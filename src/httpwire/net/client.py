@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _READ = 120 << 10  # under the 128 KiB from which an allocator asks the system for fresh pages each time
 _LINGER = 1.0  # seconds that a server may stop reading a request which it has answered already
+_LOOK_EVERY = 0.05  # seconds between looks at the limits while octets flow
 _OVERRUN = 64 << 20  # octets that are still read after a limit was passed, to show what the server does
 _DRAIN = 4 << 20  # octets at most that are taken along after the end when they are there already
 _FOREVER = float("inf")
@@ -128,45 +129,53 @@ class Transfer:
     def _exchange(self, transport: Transport, waiter: Waiter) -> Iterator[bytes]:
         connection = self.connection
         sender = _Sender(self.outgoing, transport, connection)
-        moved_at = time.monotonic()
-        over_from: int | None = None
+        moved_at = sent_at = looked_at = time.monotonic()
+        over_from = -1
         watched = 0
         while True:
             if sender.push():
-                moved_at = time.monotonic()
-            if self._answered and (sender.done or time.monotonic() - moved_at > _LINGER):
+                moved_at = sent_at = time.monotonic()
+            now = time.monotonic()
+            answered = self._answered
+            if answered and (sender.done or now - sent_at > _LINGER):
                 break
             try:
                 data = transport.recv(_READ)
             except OSError as error:
-                if self._answered:
+                if answered:
                     break
-                raise self._broken(sender, error) from error
+                raise self._broken(error) from error
             if data:
-                now_ns = time.monotonic_ns()
-                moved_at = now_ns / 1e9
-                connection.append(WireEvent(now_ns, Direction.RESPONSE, EventKind.SEGMENT, data))
+                moved_at = now
+                connection.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.SEGMENT, data))
                 yield data
                 if self._rule is Rule.LIMIT:
-                    over_from = connection.received if over_from is None else over_from
+                    over_from = connection.received if over_from < 0 else over_from
                     if connection.received - over_from > _OVERRUN:
                         self._end(EventKind.CUT, "over-limit")
                         return
-                continue
-            if data is not None:
+                if now - looked_at < _LOOK_EVERY:
+                    continue
+                waiter.wait(0)  # octets that never cease must not keep a wish to stop from being heard
+            elif data is not None:
                 self._closed(transport, sender)
                 return
+            looked_at = now
             patience = self._patience(moved_at)
             if patience <= 0:
+                if answered:
+                    break
                 if self._rule in (Rule.SWITCHING_PROTOCOLS, Rule.ANSWER_TO_CONNECT):
                     self._end(EventKind.CLOSED, "tunnel-timed-out")
                     return
                 raise self._timed_out()
+            if data:
+                continue
             wanted = READ if sender.done else READ | WRITE
             if wanted != watched:
                 waiter.watch(transport.sock, wanted)
                 watched = wanted
-            waiter.wait(min(patience, _LINGER) if self._answered else patience)
+            waiter.wait(min(patience, _LINGER) if answered else patience)
         yield from self._drain(transport)
         self._end(EventKind.CLOSED, "complete")
 
@@ -209,7 +218,7 @@ class Transfer:
         now = time.monotonic()
         idle = moved_at + (self.limits.idle or _FOREVER)
         total = self.connection.began_ns / 1e9 + (self.limits.total or _FOREVER)
-        return min(idle, total, now + 3600.0) - now
+        return min(idle, total) - now
 
     def _timed_out(self) -> TimedOut:
         elapsed = time.monotonic() - self.connection.began_ns / 1e9
@@ -229,32 +238,37 @@ class Transfer:
 
     def _closed(self, transport: Transport, sender: _Sender) -> None:
         """The peer closed its direction."""
-        if sender.failure and not self.connection.received:
-            raise self._broken(sender, sender.failure)
+        failure = sender.failure
+        if (
+            failure
+            and not self._answered
+            and (isinstance(failure, ConnectionResetError) or not self.connection.received)
+        ):
+            # Writing met the reset first and took it: what looks like a close is none.
+            raise self._broken(failure)
         if transport.truncated:
             self._end(EventKind.CUT, "tls-truncated")
         else:
             self._end(EventKind.CLOSED, "closed")
 
-    def _broken(self, sender: _Sender, error: OSError) -> NetworkError:
-        connection = self.connection
+    def _broken(self, error: OSError) -> NetworkError:
+        connection, octets = self.connection, self.outgoing.octets
         why, hint = error.strerror or str(error), getattr(error, "hint", "")
-        if not connection.received and not sender.sent_all:
-            octets = self.outgoing.octets
+        if not connection.received and connection.sent < octets:
             return SendFailed(connection=connection, hint=hint, sent=connection.sent, octets=octets, why=why)
         return ReceiveFailed(connection=connection, hint=hint, received=connection.received, why=why)
 
 
 class _Sender:
-    """Writes the outgoing octets as the transport takes them. `done` when no more will be written: all are out
-    (`sent_all`), or writing failed (`failure`), which does not stop reading."""
+    """Writes the outgoing octets as the transport takes them. `done` when no more will be written: all are out,
+    or writing failed (`failure`), which does not stop reading."""
 
     def __init__(self, outgoing: Outgoing, transport: Transport, connection: Connection) -> None:
         self._transport = transport
         self._connection = connection
         self._blocks = outgoing.blocks()
         self._rest = memoryview(b"")
-        self.done = self.sent_all = False
+        self.done = False
         self.failure: OSError | None = None
 
     def push(self) -> bool:
@@ -264,7 +278,7 @@ class _Sender:
         if not self._rest:
             block = next(self._blocks, None)
             if block is None:
-                self.done = self.sent_all = True
+                self.done = True
                 self._connection.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SENT_ALL))
                 return False
             self._rest = memoryview(block)

@@ -39,10 +39,10 @@ class TlsTransport(Transport):
             return self.sock.recv(count)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
-        except ssl.SSLEOFError:
-            self.truncated = True  # closed without close_notify: RFC 8446 6.1
-            return b""
         except ssl.SSLError as error:
+            if _is_end(error):
+                self.truncated = True  # closed without close_notify: RFC 8446 6.1
+                return b""
             raise AlertReceived(error) from error
 
     def send(self, data: memoryview) -> int:
@@ -149,9 +149,14 @@ def handshake(
     return TlsTransport(wrapped)
 
 
+def _is_end(error: OSError) -> bool:
+    """Whether the peer closed without a word; before CPython 3.11.4 that is no SSLEOFError with OpenSSL 3."""
+    return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", "") == "UNEXPECTED_EOF_WHILE_READING"
+
+
 def _why(error: OSError) -> str:
     reason = getattr(error, "reason", None)
-    if isinstance(error, ssl.SSLEOFError):
+    if _is_end(error):
         return "the server closed the connection"
     return str(reason or error.strerror or error).replace("_", " ").lower()
 

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from httpwire.net.target import Target
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_LONGEST = 2_000_000.0  # seconds; the system's own waiting can't count much further, and 0 asks for no limit
 _STAGGER = 0.25  # seconds before the next address is tried beside the last: RFC 8305 5
 _TRIED_AT_ONCE = 8
-_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY)
+_QUEUE_FULL = 0.05  # seconds before a full Unix listener is asked again
+_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
 
 
 class Waiter:
@@ -51,7 +53,8 @@ class Waiter:
 
     def wait(self, seconds: float) -> dict[Any, int]:
         """What is ready, within `seconds`: sockets and their events; empty when nothing was."""
-        ready = {key.fileobj: events for key, events in self._selector.select(max(0.0, seconds))}
+        patience = None if seconds > _LONGEST else max(0.0, seconds)
+        ready = {key.fileobj: events for key, events in self._selector.select(patience)}
         if self._stop is not None and self._stop in ready:
             raise Interrupted(connection=self._connection)
         return ready
@@ -98,14 +101,18 @@ def connect(target: Target, waiter: Waiter, connection: Connection, seconds: flo
         addresses: list[tuple[Any, ...]] = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", target.path)]
     else:
         addresses = _resolve(target, waiter, connection, deadline, seconds)
+    every = list(addresses)
     pending: list[tuple[socket.socket, str]] = []
     why = ""
     try:
         while addresses or pending:
             if addresses and len(pending) < _TRIED_AT_ONCE:
-                failed = _begin(addresses.pop(0), waiter, connection, pending)
-                why = failed or why
-                if failed:
+                code = _begin(addresses.pop(0), waiter, connection, pending)
+                if code == errno.EAGAIN and target.path:
+                    addresses = list(every)  # a Unix listener whose queue is full: it can only be asked again
+                    waiter.wait(min(_QUEUE_FULL, max(0.0, deadline - time.monotonic())))
+                elif code:
+                    why = os.strerror(code)
                     continue
             patience = deadline - time.monotonic()
             if patience <= 0:
@@ -124,8 +131,8 @@ def connect(target: Target, waiter: Waiter, connection: Connection, seconds: flo
                 pending.remove(attempt)
                 if not code:
                     connection.peer = address
-                    connection.local = _address_of(sock, sock.getsockname())
-                    connection.append(WireEvent(time.monotonic_ns(), None, EventKind.CONNECTED, address.encode()))
+                    connection.local = _text_of(sock.family, sock.getsockname())
+                    connection.append(WireEvent(time.monotonic_ns(), None, EventKind.CONNECTED, os.fsencode(address)))
                     return sock
                 sock.close()
                 why = _tell_refused(connection, address, os.strerror(code))
@@ -138,33 +145,33 @@ def connect(target: Target, waiter: Waiter, connection: Connection, seconds: flo
 
 def _begin(
     address: tuple[Any, ...], waiter: Waiter, connection: Connection, pending: list[tuple[socket.socket, str]]
-) -> str:
-    """Begin to connect to one address of getaddrinfo's; gives why that failed at once, or an empty string."""
+) -> int:
+    """Begin to connect to one address of getaddrinfo's; gives the error number of a failure, or 0."""
     family, kind, protocol, _, where = address
     text = _text_of(family, where)
-    connection.append(WireEvent(time.monotonic_ns(), None, EventKind.TRY, text.encode()))
+    connection.append(WireEvent(time.monotonic_ns(), None, EventKind.TRY, os.fsencode(text)))
+    sock = None
     try:
         sock = socket.socket(family, kind, protocol)
-    except OSError as error:
-        return _tell_refused(connection, text, error.strerror or str(error))
-    try:
         sock.settimeout(0)
-        if family != getattr(socket, "AF_UNIX", None):
+        if family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         code = sock.connect_ex(where)
-    except OSError as error:
+    except OSError as error:  # no such family here, a path that is too long, no descriptor left
+        code = error.errno or errno.EINVAL
+    if sock and (not code or code in _PROGRESS):
+        waiter.watch(sock, WRITE)
+        pending.append((sock, text))
+        return 0
+    if sock:
         sock.close()
-        return _tell_refused(connection, text, error.strerror or str(error))
-    if code and code not in _PROGRESS:
-        sock.close()
-        return _tell_refused(connection, text, os.strerror(code))
-    waiter.watch(sock, WRITE)
-    pending.append((sock, text))
-    return ""
+    _tell_refused(connection, text, os.strerror(code))
+    return code
 
 
 def _tell_refused(connection: Connection, address: str, why: str) -> str:
-    connection.append(WireEvent(time.monotonic_ns(), None, EventKind.REFUSED, f"{address}: {why}".encode()))
+    data = os.fsencode(f"{address}: {why}")
+    connection.append(WireEvent(time.monotonic_ns(), None, EventKind.REFUSED, data))
     return why
 
 
@@ -218,10 +225,6 @@ def _text_of(family: int, where: Any) -> str:
         return f"unix:{os.fsdecode(where)}" if where else "unix:"
     host, port = where[:2]
     return f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
-
-
-def _address_of(sock: socket.socket, where: Any) -> str:
-    return _text_of(sock.family, where)
 
 
 def _number(seconds: float) -> str:

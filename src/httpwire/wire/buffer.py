@@ -24,9 +24,10 @@ class Buffer:
 
     def take(self, count: int) -> int:
         """Drop `count` octets from the front; gives the absolute offset reached."""
-        del self.octets[:count]
-        self.start += count
-        self.searched = 0
+        if count:
+            del self.octets[:count]
+            self.start += count
+            self.searched = 0
         return self.start
 
     def line_stop(self, limit: int) -> int:

@@ -53,6 +53,9 @@ class Lost(Exception):
         self.rule = rule
 
 
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+
+
 class RunReader:
     """Octets of one kind: a known number of them, or (`length` None) all up to the close."""
 
@@ -160,7 +163,7 @@ class ChunkReader:
         while plain := grammar.PLAIN_CHUNK_LINE.match(octets, position):
             size = int(plain[1], 16)
             stop = plain.end() + size + 2
-            if not size or octets[stop - 2 : stop] != b"\r\n":
+            if not size or octets[stop - 2 : stop] != b"\r\n" or plain.end() - position > self._limits.chunk_line:
                 break
             position = stop
             self.chunks += 1
@@ -197,7 +200,7 @@ class ChunkReader:
         start = buffer.start
         octets = buffer.octets
         limit = self._limits.chunk_line
-        if octets and not grammar.CHUNK_SIZE.match(octets):
+        if octets and octets[0] not in _HEX:
             self._note(dev.CHUNK_SIZE_INVALID, start, start + 1)
             raise Lost(Rule.CHUNK_BROKEN)
         stop = buffer.line_stop(limit)

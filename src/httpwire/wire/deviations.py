@@ -136,7 +136,7 @@ START_LINE_MALFORMED = Deviation(
     N_("the first line is not 'method target HTTP/1.1'"),
     N_("a server can't tell what is asked"),
     _400,
-    _400,
+    Reaction.UNKNOWN,
 )
 STATUS_LINE_MALFORMED = Deviation(
     "status-line-malformed",
@@ -178,7 +178,7 @@ TARGET_FORM = Deviation(
     "RFC 9112 3.2",
     N_("the request target does not begin with '/', is no absolute URI and is not '*'"),
     N_("a server can't find what is asked for"),
-    _400,
+    Reaction.UNKNOWN,
     _400,
 )
 TARGET_FRAGMENT = Deviation(
@@ -241,7 +241,7 @@ BARE_CR = Deviation(
     N_("a CR stands alone inside the line"),
     N_("recipients disagree on whether it ends a line"),
     _400,
-    _400,
+    Reaction.UNKNOWN,
 )
 NUL_OCTET = Deviation(
     "nul-octet",
@@ -342,7 +342,7 @@ HOST_INVALID = Deviation(
     N_("the value of Host is no host name"),
     N_("a server must refuse it"),
     _400,
-    _400,
+    Reaction.UNKNOWN,
     "--set 'Host: NAME'",
 )
 
@@ -373,8 +373,8 @@ CONTENT_LONG = Deviation(
     "RFC 9112 6.3",
     N_("{extra} bytes follow the content that Content-Length announces"),
     N_("the server reads them as the next request"),
-    _400,
-    _400,
+    Reaction.UNKNOWN,
+    Reaction.UNKNOWN,
     "--fix-length",
 )
 CONTENT_UNANNOUNCED = Deviation(
@@ -384,7 +384,7 @@ CONTENT_UNANNOUNCED = Deviation(
     N_("{extra} bytes follow a head that announces no content"),
     N_("a request without Content-Length or Transfer-Encoding has no content: the server reads them as the next one"),
     Reaction.UNKNOWN,
-    _400,
+    Reaction.UNKNOWN,
     "--fix-length",
 )
 BYTES_AFTER_CHUNKS = Deviation(
@@ -393,8 +393,8 @@ BYTES_AFTER_CHUNKS = Deviation(
     "RFC 9112 7.1",
     N_("{extra} bytes follow the end of the chunked content"),
     N_("the server reads them as the next request"),
-    _400,
-    _400,
+    Reaction.UNKNOWN,
+    Reaction.UNKNOWN,
 )
 CHUNKS_UNTERMINATED = Deviation(
     "chunks-unterminated",
@@ -487,7 +487,7 @@ CODING_REPEATED = Deviation(
     N_("chunked is given more than once as a transfer coding"),
     N_("it must be applied once"),
     _OK,
-    _501,
+    Reaction.UNKNOWN,
 )
 CODING_IN_HTTP10 = Deviation(
     "coding-in-http10",

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from httpwire.wire.stream import Event
 
-_LINE_ENDS = frozenset((ElementKind.LINE_END, ElementKind.HEAD_END, ElementKind.TRAILER_END, ElementKind.EMPTY_LINE))
+_LINE_ENDS = frozenset(
+    (ElementKind.LINE_END, ElementKind.FOLD, ElementKind.HEAD_END, ElementKind.TRAILER_END, ElementKind.EMPTY_LINE)
+)
 
 
 class Patch(Record):
@@ -105,7 +107,8 @@ class _Planner:
             self._edit_head(self._open_ended.head, length)
         elif self._before and self._before.head:
             self._edit_head(self._before.head, self._known_length(self._before))
-        self._patches.sort(key=lambda patch: patch.offset)
+        # What is put in at an offset comes before what is replaced there.
+        self._patches.sort(key=lambda patch: (patch.offset, bool(patch.old)))
         return self._patches
 
     def _line_end(self, element: Element) -> None:
@@ -118,6 +121,8 @@ class _Planner:
         if self._edits.fix_length:
             if before and is_left_over(message, before) and before.framing and before.framing.kind is not Kind.CHUNKED:
                 self._open_ended = before
+                # Empty lines behind it belong to its content after all.
+                self._patches = [patch for patch in self._patches if patch.offset < before.content_start]
                 return
             if _is_short(message):
                 self._open_ended = message
@@ -125,9 +130,10 @@ class _Planner:
             self._edit_head(before.head, self._known_length(before))
 
     def _known_length(self, message: Message) -> int | None:
-        """The length to state in a message that is sound but repeats itself; None to leave it as it is."""
+        """The length to state once in a message that is sound but repeats it; None to leave it as it is."""
         framing = message.framing
-        if self._edits.fix_length and framing and framing.kind is Kind.LENGTH:
+        values = b",".join(message.values(b"content-length"))
+        if self._edits.fix_length and framing and framing.kind is Kind.LENGTH and b"," in values:
             return framing.length
         return None
 
@@ -157,39 +163,51 @@ class _Planner:
             put(b"Content-Length", b"Content-Length: %d" % length)
         for line in head_lines:
             self._edit_line(head, line, replaced.get(line.start), remove=line.start in removed)
-        self._end_head(head, added, {line.stop for line in head_lines if line.start in removed})
+        self._line_ends(head, head_lines, removed, replaced)
+        last = head_lines[-1].start if head_lines else -1
+        self._end_head(head, added, dropped=last in removed, replaced=last in replaced)
+
+    def _line_ends(
+        self, head: Head, lines: tuple[FieldLine, ...], removed: set[int], replaced: dict[int, bytes]
+    ) -> None:
+        """Patch the line ends of a head, but not those that go with what other patches take away."""
+        taken = [
+            (line.start, line.stop if line.start in removed else line.stop - 1)
+            for line in lines
+            if line.start in removed or line.start in replaced
+        ]
+        taken.reverse()
+        for element in head.elements():
+            while taken and taken[-1][1] <= element.start:
+                taken.pop()
+            if not taken or element.start < taken[-1][0]:
+                self._line_end(element)
 
     def _edit_line(self, head: Head, line: FieldLine, text: bytes | None, *, remove: bool) -> None:
         old = head.raw[line.start - head.start : line.stop - head.start]
         if remove:
             self._patches.append(Patch(line.start, old, b""))
-            return
-        if text is not None:
+        elif text is not None:
             body = old[: -2 if old.endswith(b"\r\n") else -1] if old.endswith(b"\n") else old
             if body != text:
                 self._patches.append(Patch(line.start, body, text))
 
-    def _end_head(self, head: Head, added: list[bytes], gone: set[int]) -> None:
-        """Line ends (but those at `gone`, whose lines are removed), added lines, and the blank line."""
-        raw = head.raw
-        for element in head.elements():
-            if element.kind is ElementKind.FOLD and raw[element.start - head.start] == 0x0A and self._edits.crlf:
-                self._patches.append(Patch(element.start, b"\n", b"\r\n"))
-            elif element.stop not in gone:
-                self._line_end(element)
-        if head.complete:
-            position = head.stop - (2 if raw.endswith(b"\r\n") else 1)
-            missing = b""
-        else:
-            position = head.stop
-            missing = b"" if raw.endswith(b"\n") else b"\n" if raw.endswith(b"\r") else b"\r\n"
+    def _end_head(self, head: Head, added: list[bytes], *, dropped: bool, replaced: bool) -> None:
+        """Added lines, and the blank line; `dropped` and `replaced` say what became of the last line."""
+        raw, position = head.raw, head.stop
         new = b"".join(line + b"\r\n" for line in added)
-        if self._edits.end_head and not head.complete:
-            new = missing + new + b"\r\n"
-        elif new:
-            new = missing + new
-        if new:
-            self._patches.append(Patch(position, b"", new))
+        closing = b"\r\n" if self._edits.end_head and not head.complete else b""
+        if head.complete:
+            position -= 2 if raw.endswith(b"\r\n") else 1
+        elif raw.endswith(b"\n\r"):  # of the blank line, the CR is there
+            position -= 1
+            if closing:
+                self._patches.append(Patch(head.stop, b"", b"\n"))
+            closing = b""
+        elif not raw.endswith(b"\n") and not dropped and (new or closing):  # the last line lacks its end
+            new = (b"\n" if raw.endswith(b"\r") and not replaced else b"\r\n") + new
+        if new or closing:
+            self._patches.append(Patch(position, b"", new + closing))
 
 
 def _is_short(message: Message) -> bool:

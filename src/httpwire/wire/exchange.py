@@ -135,14 +135,14 @@ class Conversation:
     def __init__(self, limits: Limits | None = None) -> None:
         self._methods: deque[bytes | None] = deque()
         self._requests = Stream(Direction.REQUEST, limits=limits)
-        self._responses = Stream(Direction.RESPONSE, methods=self._methods, limits=limits)
+        self._responses = Stream(Direction.RESPONSE, methods=self._methods, anticipate=self._anticipate, limits=limits)
         self._all: list[_Open] = []
         self._sending: deque[_Open] = deque()  # the head is out, the request is not complete
         self._awaiting: deque[_Open] = deque()  # no final response yet
         self._early: _Open | None = None  # answered before its head was out
         self._begun_ns: int | None = None  # when the octets of the next request began
         self.answered = 0  #: how many final responses have ended
-        self.extra: Span | None = None  #: octets that followed the last awaited answer
+        self._extra: list[Span] = []
 
     @property
     def exchanges(self) -> list[Exchange]:
@@ -163,10 +163,15 @@ class Conversation:
     def findings(self) -> list[Finding]:
         """What deviates in this connection outside any message."""
         found = [*self._requests.findings, *self._responses.findings]
-        if self.extra:
-            details = {"extra": self.extra.octets}
-            found.append(Finding(BYTES_AFTER_END, Direction.RESPONSE, self.extra.start, self.extra.stop, details))
+        for span in self._extra:
+            details = {"extra": span.octets}
+            found.append(Finding(BYTES_AFTER_END, Direction.RESPONSE, span.start, span.stop, details))
         return found
+
+    @property
+    def extra(self) -> Span | None:
+        """The first octets that followed all awaited answers; `findings` has every run of them."""
+        return self._extra[0] if self._extra else None
 
     def sent(self, data: bytes | memoryview, at_ns: int) -> None:
         """Octets went out, at `at_ns`."""
@@ -180,28 +185,36 @@ class Conversation:
 
     def received(self, data: bytes | memoryview, at_ns: int) -> None:
         """Octets came in, at `at_ns`."""
-        if not self._awaiting and not self._early and self._underway:
-            self._anticipate()
+        events = self._responses.feed(data)
         if self._awaiting and self._awaiting[0].times[2] is None:
             self._awaiting[0].times[2] = at_ns
-        self._received(self._responses.feed(data), at_ns)
+        self._received(events, at_ns)
 
     def closed(self, *, cut: bool) -> None:
         """No more octets will come in: the peer closed, or (`cut`) they stopped for another reason."""
+        if not self._all and self._requests.offset:
+            self._open()  # octets that show no request were sent all the same
         self._received(self._responses.feed_eof(cut=cut), None)
 
     @property
     def _underway(self) -> bool:
-        """Whether part of a request is out of which no head could be read, or nothing yet."""
+        """Whether an answer may come for octets of which no head could be read (yet)."""
         requests = self._requests
         unread = requests.framing is not None and requests.head is None
-        return bool(requests.pending) or unread or not requests.offset
+        return bool(requests.pending) or unread or not self._all
 
-    def _anticipate(self) -> None:
-        """An answer begins although its request's head is not out: a refusal, or no HTTP at all."""
+    def _anticipate(self) -> bool:
+        """Whether an answer that begins now, with no head of a request out that awaits one, belongs to a
+        request all the same: a refusal before its head was out, or no HTTP at all."""
+        if self._early or not self._underway:
+            return False
         method = grammar.TOKEN.match(self._requests.pending)
-        self._early = self._open()
-        self._methods.append(method[0] if method else None)
+        self._early = self._expect(method[0] if method else None)
+        return True
+
+    def _expect(self, method: bytes | None) -> _Open:
+        self._methods.append(method)
+        return self._open()
 
     def _open(self) -> _Open:
         new = _Open(self._begun_ns)
@@ -216,14 +229,16 @@ class Conversation:
                     self._sending.append(self._early)
                     self._early = None
                 else:
-                    self._sending.append(self._open())
-                    self._methods.append(event.line.method or None)
+                    self._sending.append(self._expect(event.line.method or None))
             elif isinstance(event, Message):
-                if self._sending:
+                if event.head:
                     current = self._sending.popleft()
-                    current.request = event
-                    current.times[1] = at_ns
-                self._begun_ns = at_ns
+                else:  # no head could be read; something will be answered all the same
+                    current = self._early or self._expect(None)
+                    self._early = None
+                current.request = event
+                current.times[1] = at_ns
+                self._begun_ns = at_ns if event.stop < self._requests.offset else None
 
     def _received(self, events: list[Event], at_ns: int | None) -> None:
         for event in events:
@@ -239,5 +254,6 @@ class Conversation:
                 if self._awaiting and event.stop < self._responses.offset:
                     self._awaiting[0].times[2] = at_ns  # its first octets came along
             elif isinstance(event, Element) and event.kind is ElementKind.EXTRA:
-                start = self.extra.start if self.extra else event.start
-                self.extra = Span(start, event.stop)
+                joins = self._extra and self._extra[-1].stop == event.start
+                start = self._extra.pop().start if joins else event.start
+                self._extra.append(Span(start, event.stop))

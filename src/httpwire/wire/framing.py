@@ -89,7 +89,7 @@ def decide(head: Head, lines: tuple[FieldLine, ...], method: bytes | None, note:
     codings = [field for field in lines if field.name.lower() == b"transfer-encoding"]
     response = head.direction is Direction.RESPONSE
     if response:
-        if not line.status:
+        if not line.version:
             return Framing(Kind.UNDECIDABLE, Rule.START_LINE)
         bare = _without_content(head, method, lengths, codings, note)
         if bare:
@@ -112,7 +112,7 @@ def _without_content(
 ) -> Framing | None:
     status = head.line.status
     tunnel = status == 101 or (method == b"CONNECT" and 200 <= status <= 299)
-    if status < 200 or status == 204 or tunnel:
+    if 100 <= status <= 199 or status == 204 or tunnel:
         # A 304 and an answer to HEAD may say what the length would have been: RFC 9110 8.6.
         for fields, deviation in ((lengths, dev.LENGTH_NOT_ALLOWED), (codings, dev.CODING_NOT_ALLOWED)):
             for field in fields[:1]:
@@ -137,12 +137,11 @@ def _by_coding(head: Head, codings: list[FieldLine], lengths: tuple[FieldLine, .
         return undecidable
     names: list[bytes] = []
     for field in codings:
-        for member in _list_members(field.value):
-            coding = grammar.TRANSFER_CODING.fullmatch(member)
-            if not coding or (coding[1].lower() == b"chunked" and coding[2]):
-                note(dev.CODING_INVALID, field.start, field.stop, value=_shown(field.value))
-                return undecidable
-            names.append(coding[1].lower())
+        listed = _codings(field.value)
+        if listed is None:
+            note(dev.CODING_INVALID, field.start, field.stop, value=_shown(field.value))
+            return undecidable
+        names.extend(listed)
     if not names:
         note(dev.CODING_INVALID, first.start, first.stop, value=_shown(first.value))
         return undecidable
@@ -180,9 +179,23 @@ def _by_length(lengths: list[FieldLine], note: Note) -> Framing:
     return Framing(Kind.LENGTH, Rule.LENGTH, int(values[0]))
 
 
-def _list_members(value: bytes) -> list[bytes]:
-    """The members of a comma-separated list, empty ones left out (RFC 9110 5.6.1); no coding quotes a comma."""
-    return [member for part in value.split(b",") if (member := part.strip(b" \t"))]
+def _codings(value: bytes) -> list[bytes] | None:
+    """The names in a list of transfer codings, in lower case; None where it is none, or chunked has parameters.
+
+    Members may be empty (RFC 9110 5.6.1), and a quoted parameter may hold a comma.
+    """
+    names: list[bytes] = []
+    position = 0
+    while member := grammar.TRANSFER_CODING.match(value, position):
+        name, parameters = member.groups()
+        if name:
+            names.append(name.lower())
+        if parameters and name.lower() == b"chunked":
+            return None
+        position = member.end()
+        if position == len(value):
+            return names
+    return None
 
 
 def _shown(value: bytes) -> str:

@@ -16,10 +16,10 @@ _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])
 _PRODUCTIONS = {
     "TOKEN": _TOKEN,  # RFC 9110 5.6.2
     "BLANKS": rb"[ \t]+",  # OWS, BWS and RWS when not empty: RFC 9110 5.6.3
-    "VERSION": rb"HTTP/[0-9]\.[0-9]",  # RFC 9112 2.3
-    "REQUEST_LINE": rb"(" + _TOKEN + rb") ([\x21-\x7e]+) (HTTP/[0-9]\.[0-9])",  # RFC 9112 3
-    "TARGET": rb"/|\*$|[A-Za-z][A-Za-z0-9+.\-]*:",  # how one begins: RFC 9112 3.2
-    "HOST": rb"[A-Za-z0-9._~%!$&'()*+,;=\-]*(?::[0-9]*)?|\[[0-9A-Za-z:.]+\](?::[0-9]*)?",  # RFC 9110 7.2
+    "VERSION": rb"HTTP/[1-9]\.[0-9]",  # RFC 9112 2.3; HTTP/0.9 has no version to write
+    "REQUEST_LINE": rb"(" + _TOKEN + rb") ([\x21-\x7e]+) (HTTP/[1-9]\.[0-9])",  # RFC 9112 3
+    "TARGET": rb"/|[A-Za-z][A-Za-z0-9+.\-]*://",  # how one begins: RFC 9112 3.2
+    "HOST": rb"(?:[A-Za-z0-9._~%\-]+|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?",  # RFC 9110 7.2, as servers narrow it
     "STATUS_LINE": rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3}) ([\t\x20-\x7e\x80-\xff]*)",  # RFC 9112 4
     "LOOSE_STATUS_LINE": rb"(?s)(HTTP/[0-9](?:\.[0-9])?)([ \t]+)([0-9]{3})(?:([ \t]+)(.*))?",  # as it is tolerated
     "FIELD_LINE": rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n",  # RFC 9112 5, RFC 9110 5.5
@@ -31,8 +31,9 @@ _PRODUCTIONS = {
     "PLAIN_CHUNK_LINE": rb"([0-9A-Fa-f]{1,15})\r\n",  # one without extensions
     # RFC 9112 7.1.1, with blanks where the grammar has BWS.
     "CHUNK_EXTENSIONS": rb"(?:[ \t]*;[ \t]*%s(?:[ \t]*=[ \t]*(?:%s|%s))?)*" % (_TOKEN, _TOKEN, _QUOTED),
-    # One member of the list: RFC 9110 10.1.4.
-    "TRANSFER_CODING": rb"(%s)((?:[ \t]*;[ \t]*%s[ \t]*=[ \t]*(?:%s|%s))*)" % (_TOKEN, _TOKEN, _TOKEN, _QUOTED),
+    # One member of the list, or an empty one, and the comma after it: RFC 9110 10.1.4, 5.6.1.
+    "TRANSFER_CODING": rb"[ \t]*+(?:(%s)((?:[ \t]*+;[ \t]*+%s[ \t]*+=[ \t]*+(?:%s|%s))*))?[ \t]*+(?:,|\Z)"
+    % (_TOKEN, _TOKEN, _TOKEN, _QUOTED),
 }
 
 

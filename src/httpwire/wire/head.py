@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BLANK = b" \t"
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"))
-_MARKS = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_MARK = b"\xef\xbb\xbf"  # UTF-8's; octets in UTF-16 hold no line that could be read
 
 
 class FieldLine(Record):
@@ -143,6 +143,7 @@ def field_elements(raw: bytes, start: int, lines: tuple[FieldLine, ...], end: El
 def parse_fields(raw: bytes, position: int, start: int, note: Note) -> tuple[FieldLine, ...]:
     """The field lines in `raw` from index `position` up to a blank line; `start` is the offset of raw[0]."""
     lines: list[FieldLine] = []
+    folded: set[int] = set()
     match = grammar.FIELD_LINE.match
     size = len(raw)
     while position < size:
@@ -160,9 +161,22 @@ def parse_fields(raw: bytes, position: int, start: int, note: Note) -> tuple[Fie
             if stop - position == 1:
                 note(dev.BARE_LF, start + position, start + stop)
             break
-        _loose_field_line(raw, position, stop, start, lines, note)
+        _loose_field_line(raw, position, stop, start, lines, folded, note)
         position = stop
+    for index in folded:  # once for all of a line's folds: joining at each would cost the square of them
+        line = lines[index]
+        lines[index] = line.replace(value=_unfolded(raw, line.colon + 1 - start, line.stop - start))
     return tuple(lines)
+
+
+def _unfolded(raw: bytes, position: int, stop: int) -> bytes:
+    """The value between `position` and the line end before `stop`, with a space for each fold (RFC 9112 5.2)."""
+    parts = []
+    for fold in grammar.FOLD.finditer(raw, position, stop):
+        parts.append(raw[position : fold.start()].strip(_BLANK))
+        position = fold.end()
+    last = raw[position:stop].removesuffix(b"\n").removesuffix(b"\r")
+    return b" ".join([*parts, last.strip(_BLANK)]).strip(_BLANK)
 
 
 def _line_end(raw: bytes, position: int, stop: int, start: int, note: Note) -> int:
@@ -175,18 +189,20 @@ def _line_end(raw: bytes, position: int, stop: int, start: int, note: Note) -> i
     return stop - 1
 
 
-def _loose_field_line(raw: bytes, position: int, stop: int, start: int, lines: list[FieldLine], note: Note) -> None:
+def _loose_field_line(
+    raw: bytes, position: int, stop: int, start: int, lines: list[FieldLine], folded: set[int], note: Note
+) -> None:
     """Read a line that is no well-formed field line, as recipients that tolerate it would."""
     end = _line_end(raw, position, stop, start, note)
     body = raw[position:end]
     here, there = start + position, start + stop
-    _check_octets(body, here, note)
+    _check_octets(body if end < stop else body.removesuffix(b"\r"), here, note)  # half a line end is no bare CR
     if body[:1] in (b" ", b"\t") and lines:
         before = lines[-1]
         note(dev.LINE_FOLD, before.stop - 1, here + 1)
         if before.name:
-            value = (before.value + b" " + body.strip(_BLANK)).strip(_BLANK)
-            lines[-1] = FieldLine(before.name, value, before.start, before.colon, there)
+            lines[-1] = FieldLine(before.name, before.value, before.start, before.colon, there)
+            folded.add(len(lines) - 1)
         else:
             lines.append(FieldLine(b"", b"", here, there, there))
         return
@@ -196,7 +212,8 @@ def _loose_field_line(raw: bytes, position: int, stop: int, start: int, lines: l
         note(dev.BLANK_BEFORE_FIELD, here, here + 1)
         name = b""
     elif colon < 0:
-        note(dev.FIELD_NO_COLON, here, start + end)
+        if end < stop:  # a line that was cut off may still have got its colon
+            note(dev.FIELD_NO_COLON, here, start + end)
     elif not name:
         note(dev.FIELD_NAME_EMPTY, here, here + colon + 1)
     elif not grammar.TOKEN.fullmatch(name):
@@ -223,11 +240,10 @@ def _check_octets(body: bytes, here: int, note: Note) -> None:
 def _request_line(line: bytes, start: int, note: Note) -> tuple[StartLine, list[Element]]:
     elements: list[Element] = []
     skip = 0
-    for mark, encoding in _MARKS:
-        if line.startswith(mark):
-            skip = len(mark)
-            note(dev.BYTE_ORDER_MARK, start, start + skip, encoding=encoding, octets=mark.hex(" "))
-            elements.append(Element(ElementKind.MALFORMED, start, start + skip))
+    if line.startswith(_MARK):
+        skip = len(_MARK)
+        note(dev.BYTE_ORDER_MARK, start, start + skip, encoding="UTF-8", octets=_MARK.hex(" "))
+        elements.append(Element(ElementKind.MALFORMED, start, start + skip))
     good = grammar.REQUEST_LINE.fullmatch(line, skip)
     if good:
         method, target, version = good.groups()
@@ -235,7 +251,8 @@ def _request_line(line: bytes, start: int, note: Note) -> tuple[StartLine, list[
     else:
         spans = _loose_request_line(line, skip, start, note)
         if not spans:
-            elements.append(Element(ElementKind.MALFORMED, start + skip, start + len(line)))
+            if skip < len(line):
+                elements.append(Element(ElementKind.MALFORMED, start + skip, start + len(line)))
             return StartLine(), elements
         method, target, version = (line[i:j] for i, j in spans)
     kinds = (ElementKind.METHOD, ElementKind.TARGET, ElementKind.VERSION)
@@ -243,7 +260,8 @@ def _request_line(line: bytes, start: int, note: Note) -> tuple[StartLine, list[
     here = start + spans[1][0]
     if method.upper() in _METHODS and method not in _METHODS:
         note(dev.METHOD_CASE, start + spans[0][0], start + spans[0][1], method=method.decode("ascii"))
-    if method != b"CONNECT" and target and not grammar.TARGET.match(target):
+    form = grammar.TARGET.match(target) or (target == b"*" and method == b"OPTIONS")
+    if method.upper() != b"CONNECT" and target and not form:
         note(dev.TARGET_FORM, here, here + len(target))
     fragment = target.find(b"#")
     if fragment >= 0:
@@ -376,5 +394,5 @@ def _value_elements(raw: bytes, start: int, position: int, end: int) -> Iterator
                 yield Element(ElementKind.BLANK, last, stop)
         if not fold:
             return
-        position = start + fold.end()
+        position = stop + (2 if raw[stop - start] == 0x0D else 1)
         yield Element(ElementKind.FOLD, stop, position)

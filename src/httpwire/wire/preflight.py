@@ -99,7 +99,7 @@ class Examiner:
                 self._answers += 1  # it is read as a request, whatever it was meant to be
             left_over = is_left_over(event, self._before)
             if left_over and not self._left_over:
-                self._left_over = left_over, event.start
+                self._left_over = left_over, self._before.stop if self._before else event.start
             if not self._left_over:
                 self._requests += 1
                 self._first = self._first or event

@@ -22,9 +22,11 @@ from httpwire.wire.message import Message
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Callable
 
     Event = Head | Element | Message
 
+_HTTP = b"HTTP/"
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 3.4
 _FINDINGS_KEPT = 20  # of one deviation in one message: more say nothing new
 
@@ -33,8 +35,9 @@ class Stream:
     """Reads requests, or the responses to `methods`.
 
     `methods` (responses only) is a queue of the methods that await an answer, None where one
-    is not known; the stream takes from it, and calls octets EXTRA while it is empty. Without
-    it every message is read, as an answer to an unknown method. With `detail` each part of
+    is not known; the stream takes from it, and calls octets EXTRA while it is empty, unless
+    `anticipate`, asked then, puts a method in. Without `methods` every message is read, as an
+    answer to an unknown method. With `detail` each part of
     each chunk is an element of its own.
     """
 
@@ -43,21 +46,24 @@ class Stream:
         direction: Direction,
         *,
         methods: deque[bytes | None] | None = None,
+        anticipate: Callable[[], bool] | None = None,
         limits: Limits | None = None,
         detail: bool = False,
     ) -> None:
         self.direction = direction
         self._methods = methods
+        self._anticipate = anticipate
         self._limits = limits or Limits()
         self._detail = detail
         self._buffer = Buffer()
         self._reader: RunReader | ChunkReader | None = None
         self._in_message = False
+        self._ended = False
         self._start = self._content_start = 0
         self._head: Head | None = None
         self._framing: Framing | None = None
         self._counts: dict[str, int] = {}
-        self._interim = self._interim_octets = 0
+        self._interim = self._interim_octets = self._empty_lines = 0
         self.findings: list[Finding] = []  #: of the message that is not complete yet
 
     @property
@@ -95,7 +101,7 @@ class Stream:
     def feed(self, data: bytes | memoryview) -> list[Event]:
         """Take the next octets; gives what they completed."""
         out: list[Event] = []
-        if self._reader and not self._in_message and self._methods:
+        if self._reader and not self._in_message and (self._methods or (self._anticipate and self._anticipate())):
             self._reader = None  # the octets so far were extra; from here on an answer is awaited
         count = min(self.opaque, len(data))
         if count:
@@ -112,8 +118,11 @@ class Stream:
         """
         out: list[Event] = []
         buffer = self._buffer
+        self._ended = True
+        self._advance(out)
         if not self._in_message and buffer:
             self._begin_partial(out)
+            self._advance(out)
         elif self._in_message:
             self._note_short()
         if buffer:
@@ -154,17 +163,26 @@ class Stream:
         buffer = self._buffer
         if not buffer:
             return False
-        if self._methods is not None and not self._methods:
+        if self._methods is not None and not self._methods and not (self._anticipate and self._anticipate()):
             self._reader = RunReader(ElementKind.EXTRA)
             return True
         if buffer.octets.startswith((b"\r\n", b"\n")):
+            self._empty_lines += 1
+            if self._empty_lines > self._limits.interim:
+                self._start = buffer.start
+                most = self._limits.interim
+                self._note(dev.HEAD_TOO_LARGE, self._start, self._start + 1, limit=most, unit=N_("empty lines"))
+                self._lose(Rule.LIMIT)
+                return True
             stop = buffer.start + (1 if buffer.octets[0] == 0x0A else 2)
             self._note(dev.EMPTY_LINE_BEFORE, buffer.start, stop)
             out.append(Element(ElementKind.EMPTY_LINE, buffer.start, stop))
             buffer.take(stop - buffer.start)
             return True
         self._start = buffer.start
-        if self._is_foreign(decided=len(buffer) >= 5):
+        if self.direction is Direction.RESPONSE and len(buffer) < len(_HTTP) and not self._ended:
+            return False
+        if self._is_foreign():
             return True
         stop = self._head_stop()
         if stop < 0:
@@ -175,15 +193,20 @@ class Stream:
             self._begin_with(raw, out)
         return True
 
-    def _is_foreign(self, *, decided: bool) -> bool:
-        """Recognize what is no HTTP/1.1 by its first octets; `decided` when no more are to come or needed."""
+    def _is_foreign(self) -> bool:
+        """Recognize what is no HTTP/1.1 by its first octets."""
         octets = self._buffer.octets
         if self.direction is Direction.RESPONSE:
-            if decided and octets[:5] != b"HTTP/":
+            if not octets.startswith(_HTTP) and not _HTTP.startswith(octets):
                 tls = octets[:2] == b"\x15\x03"
                 self._note(dev.NOT_HTTP_TLS if tls else dev.NOT_HTTP, self._start, self._start + min(5, len(octets)))
                 self._lose(Rule.NOT_HTTP)
                 return True
+        elif octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+            mark = bytes(octets[:2])
+            self._note(dev.BYTE_ORDER_MARK, self._start, self._start + 2, encoding="UTF-16", octets=mark.hex(" "))
+            self._lose(Rule.START_LINE)
+            return True
         elif octets.startswith(_PREFACE):
             self._note(dev.HTTP2_PREFACE, self._start, self._start + len(_PREFACE))
             self._lose(Rule.NOT_HTTP)
@@ -193,7 +216,7 @@ class Stream:
     def _head_stop(self) -> int:
         """The index after the blank line; -1 when it has not come yet, 0 when the head is over a limit."""
         buffer, limit = self._buffer, self._limits.head
-        if self.direction is Direction.REQUEST and _PREFACE.startswith(buffer.octets):
+        if self.direction is Direction.REQUEST and not self._ended and _PREFACE.startswith(buffer.octets):
             return -1
         found = grammar.HEAD_END.search(buffer.octets, max(0, buffer.searched - 2), limit)
         stop = found.end() if found else 0
@@ -241,8 +264,6 @@ class Stream:
 
     def _end(self, out: list[Event], *, complete: bool) -> None:
         reader = self._reader
-        if complete and self._framing is not None and self._framing.kind is Kind.UNDECIDABLE:
-            complete = False
         message = Message(
             self.direction,
             self._start,
@@ -260,6 +281,7 @@ class Stream:
         self.findings = []
         self._counts = {}
         self._in_message = False
+        self._empty_lines = 0
         self._reader = self._head = self._framing = None
         if message.interim:
             self._count_interim(message)
@@ -272,9 +294,9 @@ class Stream:
         self._interim += 1
         self._interim_octets += message.stop - message.start
         over = None
-        if self._interim >= self._limits.interim:
+        if self._interim > self._limits.interim:
             over = (self._limits.interim, N_("responses"))
-        elif self._interim_octets >= self._limits.head:
+        elif self._interim_octets > self._limits.head:
             over = (self._limits.head, N_("bytes"))
         if over:
             self._start = self._buffer.start
@@ -285,8 +307,6 @@ class Stream:
         """The octets ended inside a head: read what there is of it."""
         buffer = self._buffer
         self._start = buffer.start
-        if self._is_foreign(decided=not b"HTTP/".startswith(buffer.octets[:5])):
-            return
         self._in_message = True
         self._content_start = self.offset
         request = self.direction is Direction.REQUEST
