@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Command:
     processor: list[float] = field(default_factory=list)
     peak_kib: list[int] = field(default_factory=list)
     statuses: set[int] = field(default_factory=set)
+    writes: str = ""  # a file that is removed before each run, so that none pays for freeing the last one's
 
     @property
     def wall(self) -> float:
@@ -69,6 +71,8 @@ class Launcher:
         """Run `command` to its end, and count it."""
         assert self._process.stdin
         assert self._process.stdout
+        if command.writes:
+            Path(command.writes).unlink(missing_ok=True)
         self._process.stdin.write("\0".join(command.words) + "\n")
         self._process.stdin.flush()
         wall, processor, peak, status = self._process.stdout.readline().split()

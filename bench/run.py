@@ -62,8 +62,12 @@ def big(folder: Path, gib: int) -> None:
     with serving(large(gib << 30)) as port:
         answer = str(folder / "answer")
         commands = installed(
-            Command("curl -o", ["curl", "-s", "-o", answer, f"http://127.0.0.1:{port}/"]),
-            Command("httpwire send", [HTTPWIRE, "send", str(request), "--to", f"127.0.0.1:{port}", "-o", answer]),
+            Command("curl -o", ["curl", "-s", "-o", answer, f"http://127.0.0.1:{port}/"], writes=answer),
+            Command(
+                "httpwire send",
+                [HTTPWIRE, "send", str(request), "--to", f"127.0.0.1:{port}", "-o", answer],
+                writes=answer,
+            ),
         )
         side_by_side(commands, 5 if gib == 1 else 1)
     table(f"An answer of {gib} GiB to the same disk (goal: <= curl, peak under 40 MiB)", commands, "curl -o")
