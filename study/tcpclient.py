@@ -7,6 +7,13 @@ request goes out whole, the answer is kept whole, and the connection is always c
 import sys
 
 import httpwire
+from httpwire.language import Translator
+
+
+class IncompleteAnswer(Exception):
+    """
+    レスポンスが最後まで届かなかったことを表す例外
+    """
 
 
 class TCPClient:
@@ -30,7 +37,10 @@ class TCPClient:
                 print("=== サーバーとの接続が完了しました ===")
 
                 # リクエストを送信し、返ってきたレスポンスをそのままファイルに書き出す
-                httpwire.save(transfer, "client_recv.txt")
+                saved = httpwire.save(transfer, "client_recv.txt")
+
+            if not transfer.complete:
+                raise IncompleteAnswer(f"レスポンスが途中で終わりました（保存先: {saved or 'なし'}）")
 
         finally:
             print("=== クライアントを停止します。 ===")
@@ -41,4 +51,7 @@ if __name__ == "__main__":
     try:
         client.request()
     except httpwire.HttpwireError as error:
+        japanese = Translator("ja")
+        sys.exit(f"httpwire: {error.sentence(japanese)}。{error.advice(japanese)}")
+    except IncompleteAnswer as error:
         sys.exit(f"httpwire: {error}")

@@ -7,9 +7,14 @@ if TYPE_CHECKING:
     from httpwire.api import send as send
     from httpwire.api import send_all as send_all
     from httpwire.errors import HttpwireError as HttpwireError
+    from httpwire.errors import NetworkError as NetworkError
+    from httpwire.errors import TimedOut as TimedOut
+    from httpwire.errors import UsageError as UsageError
     from httpwire.net.client import Transfer as Transfer
     from httpwire.net.options import TimeLimits as TimeLimits
     from httpwire.net.options import TlsOptions as TlsOptions
+    from httpwire.wire.content import Limits as Limits
+    from httpwire.wire.deviations import Finding as Finding
     from httpwire.wire.edit import Edits as Edits
     from httpwire.wire.exchange import Exchange as Exchange
     from httpwire.wire.exchange import Outcome as Outcome
@@ -20,12 +25,17 @@ __version__ = "0.1.0"
 _HOMES = {
     "Edits": "httpwire.wire.edit",
     "Exchange": "httpwire.wire.exchange",
+    "Finding": "httpwire.wire.deviations",
     "HttpwireError": "httpwire.errors",
+    "Limits": "httpwire.wire.content",
     "Message": "httpwire.wire.message",
+    "NetworkError": "httpwire.errors",
     "Outcome": "httpwire.wire.exchange",
     "TimeLimits": "httpwire.net.options",
+    "TimedOut": "httpwire.errors",
     "TlsOptions": "httpwire.net.options",
     "Transfer": "httpwire.net.client",
+    "UsageError": "httpwire.errors",
     "open_transfer": "httpwire.api",
     "save": "httpwire.api",
     "send": "httpwire.api",
@@ -35,12 +45,17 @@ _HOMES = {
 __all__ = [
     "Edits",
     "Exchange",
+    "Finding",
     "HttpwireError",
+    "Limits",
     "Message",
+    "NetworkError",
     "Outcome",
     "TimeLimits",
+    "TimedOut",
     "TlsOptions",
     "Transfer",
+    "UsageError",
     "open_transfer",
     "save",
     "send",

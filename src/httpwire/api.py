@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from httpwire.wire.edit import Edits
     from httpwire.wire.exchange import Exchange
 
+    #: Octets, or the path of a file that holds them.
+    Request = bytes | bytearray | memoryview | str | os.PathLike[str]
+
 
 def open_transfer(
-    request: bytes | str | os.PathLike[str],
+    request: Request,
     *,
     to: str = DEFAULT_TARGET,
     limits: TimeLimits | None = None,
@@ -41,7 +44,12 @@ def open_transfer(
     transfer once it is readable. Raises RequestUnreadable, TargetInvalid; iterating raises NetworkErrors.
     """
     target = parse_target(to)
-    outgoing = Outgoing.from_bytes(request) if isinstance(request, bytes) else Outgoing.from_path(os.fspath(request))
+    if isinstance(request, (bytes, bytearray, memoryview)):
+        outgoing = Outgoing.from_bytes(bytes(request))
+    elif isinstance(request, str) and "\n" in request:
+        raise UsageError(N_("a request as str is a path: pass its octets as bytes"))
+    else:
+        outgoing = Outgoing.from_path(os.fspath(request))
     try:
         if not outgoing.octets:
             raise RequestUnreadable(path=outgoing.name or "b''", why=N_("it is empty: there is nothing to send"))
@@ -54,7 +62,7 @@ def open_transfer(
 
 
 def send_all(
-    request: bytes | str | os.PathLike[str],
+    request: Request,
     *,
     to: str = DEFAULT_TARGET,
     limits: TimeLimits | None = None,
@@ -69,7 +77,7 @@ def send_all(
 
 
 def send(
-    request: bytes | str | os.PathLike[str],
+    request: Request,
     *,
     to: str = DEFAULT_TARGET,
     limits: TimeLimits | None = None,
@@ -97,18 +105,19 @@ def _run(transfer: Transfer) -> list[Exchange]:
 
 
 def save(transfer: Transfer, path: str | os.PathLike[str]) -> str:
-    """Carry out `transfer`, with the answer's octets going to the file `path` as they arrive.
+    """Carry out `transfer`; the answer goes to the file `path`, or to `path`.partial where it is incomplete.
 
-    They take that name only when every answer is complete; else they are kept as `path`.partial, and what
-    was in `path` stays. Gives the name they are under (empty: nothing came). Raises NetworkError,
-    OutputUnwritable, SaveFailed.
+    Octets are written as they arrive, under another name; `path` is replaced only when every answer is complete
+    (`transfer.complete`). Gives the name they are under, empty where nothing came. Raises NetworkError,
+    OutputUnwritable, SaveFailed; what had come is kept then, too.
     """
-    saving = Saving(os.fspath(path))
     complete = False
-    try:
-        for segment in transfer:
-            saving.write(segment)
-        complete = transfer.complete
-    finally:
-        saving.finish(complete=complete)
+    with transfer:
+        saving = Saving(os.fspath(path))
+        try:
+            for segment in transfer:
+                saving.write(segment)
+            complete = transfer.complete
+        finally:
+            saving.finish(complete=complete)
     return saving.saved

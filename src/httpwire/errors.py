@@ -5,6 +5,7 @@ HttpwireError
 |   +-- TargetInvalid     the target is no address
 |   +-- RequestUnreadable the request can't be read, or is empty
 |   +-- OutputUnwritable  the answer's file can't be written
+|   +-- ApacheFailed      the demo's Apache did not start
 +-- SaveFailed            writing the answer failed on the way
 +-- NetworkError          carries the `connection` with all that happened on it
     +-- NameNotResolved
@@ -85,7 +86,7 @@ class UsageError(HttpwireError):
 class TargetInvalid(UsageError):
     """`target` is no address that can be connected to."""
 
-    template = N_("no address to connect to: {target}")
+    template = N_("not a valid target: {target}")
     hint = N_("write HOST:PORT, [IPv6]:PORT, http://HOST, https://HOST or unix:/PATH")
 
 
@@ -101,8 +102,15 @@ class OutputUnwritable(UsageError):
     template = N_("can't write the answer to {path}: {why}")
 
 
+class ApacheFailed(UsageError):
+    """Apache is not there, or did not start; `why` is what it said."""
+
+    template = N_("the private Apache did not start: {why}")
+    hint = N_("or use the built-in server: --server builtin")
+
+
 class SaveFailed(HttpwireError):
-    """Writing the answer failed when part of it had come. `kept` octets are in `path`."""
+    """Writing the answer to `path` failed; what had been written is kept beside it."""
 
     template = N_("writing the answer failed: {why}")
 
@@ -141,7 +149,7 @@ class CertificateNotTrusted(TlsFailed):
     """The server's certificate could not be verified."""
 
     template = N_("the certificate of {target} is not trusted: {why}")
-    hint = N_("name its authority with --cacert FILE, or go on without verification with --insecure")
+    hint = N_("give its CA certificate with --cacert FILE, or skip verification with --insecure")
 
 
 class SendFailed(NetworkError):

@@ -356,6 +356,6 @@ class TestFailingToSave:
             file.write(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000000\r\n\r\n")
             file.truncate(file.tell() + 200_000_000)
         ran = ended(start(tmp_path, "send", "upload", "--to", serve(script).to))
-        assert ran.status == 2
+        assert ran.status == 55
         assert "became shorter" in failure(ran)
         assert files(tmp_path) == {"upload"}

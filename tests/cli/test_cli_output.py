@@ -108,7 +108,8 @@ KEYS = {
     },
     "connection.after_end": {"start", "stop"},
     "connection.times": {"connect", "tls", "sent", "first_byte", "total"},
-    "exchanges": {"outcome", "request", "interim", "response", "findings"},
+    "exchanges": {"outcome", "request", "interim", "response", "findings", "times"},
+    "exchanges.times": {"request_start", "request_stop", "response_start", "response_stop"},
     "exchanges.request": {"method", "target", "start", "stop", "complete"},
     "exchanges.interim": {
         "status", "reason", "version", "fields", "trailers", "start", "content_start", "stop", "content_octets",

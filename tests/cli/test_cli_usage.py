@@ -110,7 +110,7 @@ def test_a_number_that_is_none(httpwire: Command, tmp_path: Path, option: str, n
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_target_that_is_none(httpwire: Command, tmp_path: Path, target: str) -> None:
     request(tmp_path)
-    refused(httpwire("send", "--to", target), "no address to connect to")
+    refused(httpwire("send", "--to", target), "not a valid target")
     assert files(tmp_path) == {"client_send.txt"}
 
 

@@ -11,7 +11,7 @@ from loopback import GET, Serve, answer, free_port, ok, until_closed
 import httpwire
 from conftest import read_head
 from httpwire import Edits, Exchange, Outcome, TimeLimits, TlsOptions, Transfer, open_transfer, save, send, send_all
-from httpwire.capture.model import EventKind
+from httpwire.capture.model import Ending, EventKind
 from httpwire.errors import (
     ConnectFailed,
     HttpwireError,
@@ -140,7 +140,7 @@ class TestOpenTransfer:
             assert next(segments) == ok()[:20]
             assert transfer.connection.received == 20
             assert not transfer.complete
-        assert transfer.connection.ended == "given-up"
+        assert transfer.connection.ended is Ending("given-up")
         assert transfer.connection.octets(Direction.RESPONSE) == ok()[:20]
 
     def test_without_keep_it_holds_no_octets(self, serve: Serve) -> None:
@@ -167,7 +167,7 @@ class TestOpenTransfer:
         assert [event.at_ns for event in events] == sorted(event.at_ns for event in events)
         kinds = [event.kind for event in events]
         assert kinds[:3] == [EventKind.TRY, EventKind.CONNECTED, EventKind.SEGMENT]
-        assert kinds[-2:] == [EventKind.CLOSED, EventKind.END]
+        assert kinds[-2:] == [EventKind.ENDED, EventKind.END]
         assert transfer.connection.octets(Direction.REQUEST) == GET
         assert transfer.connection.octets(Direction.RESPONSE) == ok()
         assert all(isinstance(event.data, bytes) for event in events)
@@ -248,7 +248,7 @@ class TestErrors:
         assert connection
         assert connection.octets(Direction.REQUEST) == GET
         assert connection.octets(Direction.RESPONSE) == ok()[:30]
-        assert [event.kind for event in connection.events][-2:] == [EventKind.CUT, EventKind.END]
+        assert [event.kind for event in connection.events][-2:] == [EventKind.ENDED, EventKind.END]
         (exchange,) = connection.exchanges
         assert exchange.outcome is Outcome.INCOMPLETE
         assert str(caught.value)

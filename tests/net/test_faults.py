@@ -15,7 +15,7 @@ from loopback import GET, Serve, answer, free_port, ok, reset, until_closed
 
 from conftest import Server, read_head
 from httpwire import Outcome, TimeLimits, Transfer, open_transfer, send
-from httpwire.capture.model import EventKind
+from httpwire.capture.model import Ending, EventKind
 from httpwire.errors import (
     ConnectFailed,
     Interrupted,
@@ -58,7 +58,7 @@ class TestNoConnection:
         connection = caught.value.connection
         assert connection
         assert [event.kind for event in connection.events][:2] == [EventKind.TRY, EventKind.REFUSED]
-        assert connection.ended == "failed"
+        assert connection.ended is Ending("not-connected")
         assert connection.sent == connection.received == 0
 
     def test_a_name_that_has_no_address(self) -> None:
@@ -90,7 +90,7 @@ class TestNoConnection:
         with pytest.raises(TimedOut, match=r"0\.3 seconds") as caught:
             send(GET, to=f"127.0.0.1:{full}", limits=SOON)
         assert caught.value.connection
-        assert caught.value.connection.ended == "timed-out"
+        assert caught.value.connection.ended is Ending("timed-out")
 
     def test_a_unix_listener_whose_backlog_is_full_is_not_taken_for_a_connection(self, tmp_path: Path) -> None:
         path = str(tmp_path / "full.sock")
@@ -268,7 +268,7 @@ class TestSlowness:
 
     @pytest.mark.parametrize("cut", [0, 10, len(LENGTH) - 1])
     def test_silence(self, serve: Serve, cut: int) -> None:
-        with pytest.raises(TimedOut, match=r"nothing happened for 0\.3 seconds") as caught:
+        with pytest.raises(TimedOut, match=r"nothing was sent or received for 0\.3 seconds") as caught:
             send(GET, to=serve(answer(LENGTH[:cut], stay=True)).to, limits=SOON)
         assert received(caught.value) == LENGTH[:cut]
 
@@ -437,7 +437,7 @@ class TestStop:
             with pytest.raises(Interrupted) as caught:
                 exhaust(transfer, lambda _: os.write(writable, b"!"))
             assert received(caught.value) == LENGTH[:30]
-            assert transfer.connection.ended == "interrupted"
+            assert transfer.connection.ended is Ending("interrupted")
         finally:
             os.close(readable)
             os.close(writable)

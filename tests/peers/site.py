@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from httpwire.net.apache import ApacheFailed, apache, configuration, find_apache
+from httpwire.errors import ApacheFailed
+from httpwire.net.apache import apache, configuration, find_apache
 
 PAGE = b"<html><body><h1>It works!</h1></body></html>\n"
 LONG = b"".join(b"<p>%s</p>\n" % hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(6000))

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import httpwire
-from httpwire.capture.model import EventKind
+from httpwire.capture.model import Ending, EventKind
 from peers.namespace import in_network, port_80_tapped
 from peers.reading import read_answers
 from peers.site import INCLUDED, PAGE, PHOTO, Site
@@ -191,7 +191,7 @@ def test_the_class_redirected_to_where_nobody_listens(
         client.request()
 
     assert capsys.readouterr().out.splitlines() == [LOG[0], LOG[1], LOG[3]]
-    assert transfers[0].connection.ended == "failed"
+    assert transfers[0].connection.ended is Ending("not-connected")
 
 
 def test_the_program_redirected_to_where_nobody_listens(

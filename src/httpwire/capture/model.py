@@ -29,9 +29,28 @@ class EventKind(Enum):
     TLS = "tls"  # the handshake is complete
     SEGMENT = "segment"  # data: the octets of one write or read
     SENT_ALL = "sent-all"  # no more will be written
-    CLOSED = "closed"  # the peer closed its direction
-    CUT = "cut"  # it ended otherwise: reset, TLS without close_notify, time-out, interrupt; data: why
-    END = "end"  # we closed
+    ENDED = "ended"  # no more will be read; data: the value of an Ending
+    END = "end"  # our end is closed
+
+
+class Ending(Enum):
+    """Why no more octets came."""
+
+    COMPLETE = "complete"  # every awaited answer had come; we closed
+    CLOSED = "closed"  # the peer closed
+    TUNNEL_SILENT = "tunnel-timed-out"
+    TLS_TRUNCATED = "tls-truncated"  # the peer closed without close_notify
+    TIMED_OUT = "timed-out"
+    INTERRUPTED = "interrupted"
+    NOT_CONNECTED = "not-connected"
+    FAILED = "failed"
+    OVER_LIMIT = "over-limit"  # we stopped reading what never ends
+    GIVEN_UP = "given-up"  # whoever asked for it went away
+
+    @property
+    def ends_messages(self) -> bool:
+        """Whether it ends a message that goes on until the close (RFC 9112 6.3)."""
+        return self in (Ending.COMPLETE, Ending.CLOSED, Ending.TUNNEL_SILENT)
 
 
 class WireEvent(Record):
@@ -85,39 +104,48 @@ class Connection:
         self.sent = self.received = 0
         self.times: dict[EventKind, int] = {}  # of the last event of each kind
         self.first_octet_ns: int | None = None
-        self.ended = ""  # why no more octets came: the data of CUT, "closed", or "" while they may
+        self.ended: Ending | None = None  # None while more octets may come
         self.events: list[WireEvent] = []
-        self.tls_truncated: Finding | None = None
         self.conversation = Conversation(limits)
         self._keep = keep
         self._listener = listener
 
     def append(self, event: WireEvent) -> None:
         """Record what happened, then read it."""
+        self.record(event)
+        self.read(event)
+
+    def record(self, event: WireEvent) -> None:
+        """Log and count what happened. No parser takes part: its faults can't lose an octet."""
         at_ns, direction, kind, data = event
-        self.times[kind] = at_ns
         if self._keep:
             self.events.append(event.replace(data=bytes(data)) if isinstance(data, memoryview) else event)
+        self.times[kind] = at_ns
         if self._listener:
-            self._listener(event)
+            self._listener(event)  # which sees the counts from before it
         if kind is EventKind.SEGMENT:
             if direction is Direction.REQUEST:
                 self.sent += len(data)
+            else:
+                self.received += len(data)
+                self.first_octet_ns = self.first_octet_ns or at_ns
+        elif kind is EventKind.ENDED:
+            self.ended = self.ended or Ending(bytes(data).decode("ascii"))
+
+    def read(self, event: WireEvent) -> None:
+        """Read what was recorded as HTTP."""
+        at_ns, direction, kind, data = event
+        if kind is EventKind.SEGMENT:
+            if direction is Direction.REQUEST:
                 self.conversation.sent(data, at_ns)
             else:
-                if self.first_octet_ns is None:
-                    self.first_octet_ns = at_ns
-                self.received += len(data)
                 self.conversation.received(data, at_ns)
         elif kind is EventKind.SENT_ALL:
             self.conversation.sent_all()
-        elif kind is EventKind.CLOSED or kind is EventKind.CUT:
-            self.ended = self.ended or bytes(data).decode("ascii") or "closed"
-            if self.ended == "tls-truncated":
-                self.tls_truncated = Finding(TLS_TRUNCATED, Direction.RESPONSE, self.received, self.received)
+        elif kind is EventKind.ENDED and self.ended:
             if EventKind.SENT_ALL not in self.times:
                 self.conversation.sent_all()
-            self.conversation.closed(cut=kind is EventKind.CUT)
+            self.conversation.closed(cut=not self.ended.ends_messages)
 
     def octets(self, direction: Direction) -> bytes:
         """All octets of one direction; empty where they were not kept."""
@@ -126,8 +154,11 @@ class Connection:
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """The exchanges so far, in the order of the requests; their messages have `raw` where octets were kept."""
+        """The exchanges so far, in the order of the requests; their messages have `raw` where octets were kept,
+        and the last one tells the findings that belong to no message."""
         exchanges = self.conversation.exchanges
+        if exchanges and self.findings:
+            exchanges[-1] = exchanges[-1].replace(others=tuple(self.findings))
         if not self._keep:
             return exchanges
         sent, received = self.octets(Direction.REQUEST), self.octets(Direction.RESPONSE)
@@ -143,4 +174,7 @@ class Connection:
     @property
     def findings(self) -> list[Finding]:
         """What deviates on this connection outside any message."""
-        return [*self.conversation.findings, *([self.tls_truncated] if self.tls_truncated else [])]
+        found = self.conversation.findings
+        if self.ended is Ending.TLS_TRUNCATED:
+            found.append(Finding(TLS_TRUNCATED, Direction.RESPONSE, self.received, self.received))
+        return found

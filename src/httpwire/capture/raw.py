@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from httpwire.wire.edit import Edits, Patch
+    from httpwire.wire.edit import Edits, Patch, Planner
 
 
 BLOCK = 256 << 10
@@ -91,42 +91,60 @@ class Outgoing:
         self._pieces = pieces
         self.octets = here
 
-    def edit(self, edits: Edits) -> None:
-        """Lay the patches that `edits` ask for; `patches` says which they are."""
-        from httpwire.wire.edit import plan
-
-        self.patches = plan(edits, self.blocks())
-        self._lay()
-
     def blocks(self, offset: int = 0) -> Iterator[bytes]:
         """The octets from `offset` on, in blocks. Raises RequestUnreadable when the file became shorter."""
+        small: list[bytes] = []  # neighbours of patches are joined: each block is one write
+        size = 0
+        for piece in self._read_pieces(offset):
+            small.append(piece)
+            size += len(piece)
+            if size >= BLOCK:
+                yield b"".join(small) if len(small) > 1 else piece
+                small, size = [], 0
+        if small:
+            yield b"".join(small)
+
+    def _read_pieces(self, offset: int) -> Iterator[bytes]:
         for index, (start, source, new) in enumerate(self._pieces):
             stop = self._pieces[index + 1][0] if index + 1 < len(self._pieces) else self.octets
             while offset < stop:
                 inside = offset - start
                 count = min(BLOCK, stop - offset)
-                block = self._original.read_at(source + inside, count) if new is None else new[inside : inside + count]
-                if not block:
+                piece = self._original.read_at(source + inside, count) if new is None else new[inside : inside + count]
+                if not piece:
                     raise RequestUnreadable(path=self.name, why=N_("it became shorter while it was read"))
-                yield block
-                offset += len(block)
+                yield piece
+                offset += len(piece)
 
-    def examine(self) -> Examination:
-        """What is to be known of these octets as requests; content that decides nothing is not read."""
-        examiner = Examiner()
+    def _walk(self, reader: Examiner | Planner) -> None:
+        """Show the octets to `reader`; content that decides nothing is not even read."""
         position = 0
         while position < self.octets:
-            count = min(examiner.opaque, self.octets - position)
+            count = min(reader.opaque, self.octets - position)
             if count > BLOCK:
-                examiner.skip(count)
+                reader.skip(count)
                 position += count
                 continue
             for block in self.blocks(position):
-                examiner.feed(block)
+                reader.feed(block)
                 position += len(block)
-                if examiner.opaque > BLOCK:
+                if reader.opaque > BLOCK:
                     break
+
+    def examine(self) -> Examination:
+        """What is to be known of these octets as requests."""
+        examiner = Examiner()
+        self._walk(examiner)
         return examiner.finish()
+
+    def edit(self, edits: Edits) -> None:
+        """Lay the patches that `edits` ask for; `patches` says which they are."""
+        from httpwire.wire.edit import Planner
+
+        planner = Planner(edits)
+        self._walk(planner)
+        self.patches = planner.finish()
+        self._lay()
 
     def close(self) -> None:
         self._original.close()

@@ -93,7 +93,9 @@ def say(text: str) -> None:
 
 def _forget(stream: TextIO) -> None:
     """Point a stream that can't be written to nowhere, so that what it still holds fails nothing at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def columns_of(stream: TextIO) -> int:

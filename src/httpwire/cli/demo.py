@@ -18,7 +18,7 @@ from httpwire.cli.console import Console, columns_of, say
 from httpwire.cli.options import Option, Verb, help_text, read
 from httpwire.cli.send import run as send
 from httpwire.cli.status import ExitStatus
-from httpwire.errors import OutputUnwritable, UsageError
+from httpwire.errors import ApacheFailed, OutputUnwritable, UsageError
 from httpwire.language import N_, Translator
 from httpwire.net.apache import apache, find_apache
 from httpwire.net.origin import origin
@@ -41,7 +41,7 @@ DEMO = Verb(
             N_("SERVER"),
             N_("apache: a private Apache httpd; builtin: httpwire's own; auto (default): Apache where it is installed"),
         ),
-        Option("quiet", "q", "", N_("show nothing but failures")),
+        Option("quiet", "q", "", N_("print only failures")),
     ),
     1,
 )
@@ -66,17 +66,11 @@ def run(words: list[str], tr: Translator) -> int:
     except OSError as error:
         raise OutputUnwritable(path=error.filename or folder, why=error.strerror or str(error)) from error
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     with ExitStack() as stack:
-        if server == "apache" or (server == "auto" and find_apache()):
-            private = Path(tempfile.mkdtemp(prefix="httpwire-apache-"))
-            stack.callback(shutil.rmtree, private, ignore_errors=True)
-            port = stack.enter_context(apache(private))
-            name = tr("a private Apache httpd")
-        else:
-            port = stack.enter_context(origin())
-            name = tr("httpwire's own server")
-        console.lines([(tr("server"), tr("{name} on 127.0.0.1:{port}", name=name, port=port))])
+        port, name = _start(server, stack)
+        console.lines([(tr("server"), tr("{name} on 127.0.0.1:{port}", name=tr(name), port=port))])
         words = [str(request), "--to", f"127.0.0.1:{port}", "-o", str(answer), *(["-q"] if quiet else [])]
         status = send(words, tr)
     if not quiet:
@@ -85,6 +79,19 @@ def run(words: list[str], tr: Translator) -> int:
             if path.exists():
                 say(_shown(title, path, tr))
     return status
+
+
+def _start(server: str, stack: ExitStack) -> tuple[int, str]:
+    """Start the wished server on `stack`; gives its port and what it is (a message id). Raises ApacheFailed."""
+    if server == "apache" or (server == "auto" and find_apache()):
+        private = Path(tempfile.mkdtemp(prefix="httpwire-apache-"))
+        stack.callback(shutil.rmtree, private, ignore_errors=True)
+        try:
+            return stack.enter_context(apache(private)), N_("a private Apache httpd")
+        except ApacheFailed:
+            if server == "apache":
+                raise
+    return stack.enter_context(origin()), N_("httpwire's own server")
 
 
 def _stop(*_: object) -> None:

@@ -13,18 +13,16 @@ from httpwire.errors import Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
 class Interrupts:
     """Context manager. `descriptor` becomes readable with the first signal; a second one has its usual effect.
-
-    While `strike` is set the first one raises Interrupted at once: that is for work that may wait where no
-    descriptor is watched. A signal that was ignored before (nohup) stays ignored.
-    """
+    A signal that was ignored before (nohup) stays ignored."""
 
     def __enter__(self) -> Interrupts:
-        self.strike = False
+        self._caught = self._striking = False
         self.descriptor, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
@@ -34,9 +32,21 @@ class Interrupts:
                 self._handlers[number] = signal.signal(number, self._first)
         return self
 
+    def at_once(self, work: Callable[[bytes], None], segment: bytes) -> None:
+        """Do `work`, which may wait where no descriptor is watched: a signal, also one that came just before,
+        raises Interrupted in it."""
+        self._striking = True
+        try:
+            if self._caught:
+                raise Interrupted
+            work(segment)
+        finally:
+            self._striking = False
+
     def _first(self, number: int, _frame: object) -> None:
         signal.signal(number, self._handlers[number])
-        if self.strike:
+        self._caught = True
+        if self._striking:
             raise Interrupted
 
     def __exit__(self, *exception: object) -> None:

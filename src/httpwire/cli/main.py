@@ -87,7 +87,7 @@ def _overview(tr: Translator) -> str:
     lines = [tr("usage: {usage}", usage=tr("httpwire VERB [OPTION...]")), ""]
     lines += [tr("See and repeat HTTP exactly as it is on the wire."), ""]
     lines += [f"  {name:8}{tr(about)}" for name, about in _VERBS.items()]
-    lines += ["", tr("httpwire VERB --help tells all about a verb; --lang en or ja chooses the language.")]
+    lines += ["", tr("Run 'httpwire VERB --help' for details; --lang en or ja chooses the language.")]
     return "\n".join(lines) + "\n"
 
 
@@ -104,7 +104,7 @@ def _asked_languages(words: list[str]) -> list[str]:
         if word == "--":
             break
         name, equals, value = word.partition("=")
-        if len(name) > 2 and "--lang".startswith(name):
+        if _names_language(name):
             values.insert(0, value if equals else "".join(words[index + 1 : index + 2]))
     return values
 
@@ -114,9 +114,14 @@ def _without_language(words: list[str]) -> list[str]:
     for value in _asked_languages(words):
         if value not in LANGUAGES:
             raise UsageError(N_("--lang takes en or ja, not {value}"), value=value or "''")
-    while words and words[0].startswith("--lang"):
+    while words and _names_language(words[0].partition("=")[0]):
         words = words[1:] if "=" in words[0] else words[2:]
     return words
+
+
+def _names_language(name: str) -> bool:
+    """Whether `name` is --lang, or short for it as getopt has it."""
+    return len(name) > 2 and "--lang".startswith(name)
 
 
 def _internal(error: Exception, tr: Translator) -> int:

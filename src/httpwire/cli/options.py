@@ -24,15 +24,14 @@ class Option(Record):
     """`name` without its dashes, a one-letter `short` or none, `value` names its value (none: a switch)."""
 
     __slots__ = ()
-    FIELDS = ("name", "short", "value", "help", "repeats")
+    FIELDS = ("name", "short", "value", "help")
     name: str = at(0)
     short: str = at(1)
     value: str = at(2)
     help: str = at(3)
-    repeats: bool = at(4)
 
-    def __new__(cls, name: str, short: str, value: str, help: str, *, repeats: bool = False) -> Option:
-        return tuple.__new__(cls, (name, short, value, help, repeats))
+    def __new__(cls, name: str, short: str, value: str, help: str) -> Option:
+        return tuple.__new__(cls, (name, short, value, help))
 
 
 class Verb(Record):
@@ -101,7 +100,7 @@ def read(verb: Verb, arguments: list[str]) -> Arguments:
         given.setdefault(option.name, []).append(value)
     if len(operands) > verb.operands and "help" not in given:
         raise UsageError(
-            N_("what is {word} for? {verb} takes no more than {most} of these"),
+            N_("unexpected argument {word}: {verb} takes at most {most}"),
             word=operands[verb.operands],
             verb=verb.name,
             most=verb.operands,
@@ -151,7 +150,7 @@ def table(rows: list[tuple[str, str]], columns: int) -> Iterator[str]:
     for term, meaning in rows:
         head = padded("  " + term, left + 2)
         folded = wrapped(meaning, max(20, columns - left - 2))
-        if width(head) > left + 2:
+        if width(head.rstrip()) > left:
             yield head
         else:
             yield (head + folded.pop(0)).rstrip()

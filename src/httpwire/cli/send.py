@@ -51,21 +51,23 @@ SEND = Verb(
         Option("output", "o", N_("RESPONSE"), N_("where the answer goes (default client_recv.txt)")),
         Option("crlf", "", "", N_("edit: bare LF line ends become CRLF")),
         Option("end-head", "", "", N_("edit: add the blank line that a head lacks")),
-        Option("set", "", N_("'NAME: VALUE'"), N_("edit: set a field; may be repeated"), repeats=True),
-        Option("unset", "", N_("NAME"), N_("edit: remove a field; may be repeated"), repeats=True),
+        Option("set", "", N_("'NAME: VALUE'"), N_("edit: set a field; may be repeated")),
+        Option("unset", "", N_("NAME"), N_("edit: remove a field; may be repeated")),
         Option("fix-length", "", "", N_("edit: make Content-Length say the size of the content")),
-        Option("connect-timeout", "", _SECONDS, N_("to connect, and again for TLS (default 10; 0: no limit)")),
-        Option("idle-timeout", "", _SECONDS, N_("without a byte in either direction (default 30; 0: no limit)")),
-        Option("timeout", "", _SECONDS, N_("for all of it (default 3600; 0: no limit)")),
+        Option(
+            "connect-timeout", "", _SECONDS, N_("limit for connecting, and again for TLS (default 10; 0: no limit)")
+        ),
+        Option("idle-timeout", "", _SECONDS, N_("longest silence in both directions (default 30; 0: no limit)")),
+        Option("timeout", "", _SECONDS, N_("limit for all of it (default 3600; 0: no limit)")),
         Option("insecure", "", "", N_("TLS: accept any certificate")),
-        Option("cacert", "", _FILE, N_("TLS: trust the authorities in FILE (PEM) in place of the system's")),
+        Option("cacert", "", _FILE, N_("TLS: trust the CA certificates in FILE (PEM) in place of the system's")),
         Option("cert", "", _FILE, N_("TLS: show the client certificate in FILE (PEM)")),
         Option("key", "", _FILE, N_("TLS: the private key of --cert, where FILE does not hold it")),
         Option("sni", "", N_("NAME"), N_("TLS: the server name to ask for and to verify")),
-        Option("alpn", "", N_("LIST"), N_("TLS: protocols to offer, by comma (default http/1.1; empty: none)")),
+        Option("alpn", "", N_("LIST"), N_("TLS: comma-separated protocols to offer (default http/1.1; empty: none)")),
         Option("verbose", "v", "", N_("show every segment and its time, and notes")),
-        Option("quiet", "q", "", N_("show nothing but failures")),
-        Option("json", "", "", N_("give the account as one JSON object on standard output")),
+        Option("quiet", "q", "", N_("print only failures")),
+        Option("json", "", "", N_("print the account as one JSON object on standard output")),
     ),
     1,
     (
@@ -144,6 +146,12 @@ class _Run:
             status = self._send()
         except HttpwireError as caught:
             error, status = caught, of_error(caught)
+        except BaseException:
+            if self._saving:
+                self._saving.finish(
+                    complete=False
+                )  # a second Ctrl-C, or a fault of ours: what came is kept all the same
+            raise
         try:
             if self._saving:
                 self._saving.finish(complete=status == ExitStatus.DONE)
@@ -157,7 +165,7 @@ class _Run:
         return status
 
     def _send(self) -> int:
-        arguments = self._arguments
+        arguments, tr = self._arguments, self._tr
         target = parse_target(arguments.last("to", DEFAULT_TARGET))
         limits = TimeLimits(
             arguments.seconds("connect-timeout", 10.0),
@@ -168,8 +176,8 @@ class _Run:
         outgoing, examination = self._prepare(edits)
         if target.ignored:
             part = printable(target.ignored)
-            said = self._tr("{part} is not used: what is asked for stands in the request", part=part)
-            self._console.lines([(self._tr("note"), said)])
+            said = tr("{part} is not used: what is asked for stands in the request", part=part)
+            self._console.lines([(tr("note"), said)])
         self._saving = Saving(self._output)
         progress = None
         if self._console.live and not self._verbose:
@@ -196,9 +204,10 @@ class _Run:
                 stop=interrupts.descriptor,
             )
             for segment in transfer:
-                interrupts.strike = self._saving.direct
-                self._saving.write(segment)
-                interrupts.strike = False
+                if self._saving.direct:
+                    interrupts.at_once(self._saving.write, segment)
+                else:
+                    self._saving.write(segment)
         return of_answers(transfer)
 
     def _prepare(self, edits: Edits | None) -> tuple[Outgoing, Examination]:
@@ -223,13 +232,16 @@ class _Run:
         """What came back."""
         self._console.draw("")
         transfer, saving, tr = self._transfer, self._saving, self._tr
-        if not transfer or not self._examination or EventKind.CONNECTED not in transfer.connection.times:
+        if not transfer or not self._examination:
             return
         connection = transfer.connection
+        ready = EventKind.TLS if transfer.target.tls else EventKind.CONNECTED
+        if ready not in connection.times:
+            return
         expected = self._examination.answers
         lines = [(tr("sent"), self._sent(connection.sent))]
         lines += account.answer_lines(connection, expected, tr)
-        found = [finding for exchange in connection.exchanges for m in exchange.responses for finding in m.findings]
+        found = [f for exchange in connection.exchanges for m in exchange.responses for f in m.findings]
         lines += account.finding_lines([*found, *connection.findings], tr, notes=self._verbose)
         saved = saving.saved if saving else ""
         if status == ExitStatus.DONE:
@@ -243,7 +255,8 @@ class _Run:
         whole = self._outgoing.octets if self._outgoing else sent
         if sent == whole:
             return self._bytes(sent)
-        return self._tr("{sent} of {whole} bytes: no more was taken", sent=f"{sent:,}", whole=f"{whole:,}")
+        tr = self._tr
+        return tr("{sent} of {whole} bytes: no more was taken", sent=f"{sent:,}", whole=f"{whole:,}")
 
     def _bytes(self, octets: int) -> str:
         return self._tr.plural("{n} byte", "{n} bytes", octets)
@@ -251,8 +264,9 @@ class _Run:
     def _failure(self, status: int, error: HttpwireError | None) -> list[str]:
         """What failed, what was kept and where, what to try."""
         tr = self._tr
-        parts = [error.sentence(tr) if error else self._disappointment(status)]
-        if isinstance(error, TimedOut) and self._examination:
+        parts = [error.sentence(tr) if error else self._disappointment(status, tr)]
+        sent = self._transfer.connection.sent if self._transfer else 0
+        if isinstance(error, TimedOut) and self._examination and sent:
             waits = [f for f in self._examination.findings if f.deviation.apache is Reaction.WAITS]
             for finding in waits[:1]:
                 says = tr.sentence(finding.deviation.says, finding.details)
@@ -264,9 +278,9 @@ class _Run:
             parts.append(error.advice(tr))
         return parts
 
-    def _disappointment(self, status: int) -> str:
+    def _disappointment(self, status: int, tr: Translator) -> str:
         """Why the answer is not good enough, where nothing failed on our side."""
-        transfer, tr = self._transfer, self._tr
+        transfer = self._transfer
         if status == ExitStatus.EMPTY_ANSWER or not transfer:
             return tr("the server closed the connection without an answer")
         for exchange in transfer.connection.exchanges:
@@ -295,7 +309,13 @@ class _Run:
         from httpwire.views.report import report
 
         connection = self._transfer.connection if self._transfer else None
-        made = report(self._outgoing, self._examination, connection, self._saving, error, status)
+        english = Translator()
+        failure = None
+        if error:
+            failure = {"kind": type(error).__name__, "message": str(error)}
+        elif status != ExitStatus.DONE:
+            failure = {"kind": "IncompleteAnswer", "message": self._disappointment(status, english)}
+        made = report(self._outgoing, self._examination, connection, self._saving, failure, status)
         text = json.dumps(made, ensure_ascii=True) + "\n"
         if self._output == "-":
             sys.stderr.write(text)  # standard output is the answer's

@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from httpwire.errors import HttpwireError
+from httpwire.errors import ApacheFailed
 from httpwire.language import N_
 
 TYPE_CHECKING = False
@@ -37,13 +37,6 @@ _PAGE = b"<html><body><h1>It works!</h1></body></html>\n"
 _START_SECONDS = 10.0
 
 
-class ApacheFailed(HttpwireError):
-    """Apache is not there, or did not start; `log` is what it said."""
-
-    template = N_("the private Apache did not start: {log}")
-    hint = N_("the demo's own server does as well: --server builtin")
-
-
 def find_apache() -> str | None:
     """The path of the installed Apache httpd, or None."""
     search = os.pathsep.join((os.environ.get("PATH", ""), *_FOLDERS))
@@ -57,7 +50,7 @@ def configuration(program: str, folder: Path, port: int, extra: str = "") -> str
     """
     modules = next((Path(path) for path in _MODULES if Path(path, "mod_dir.so").exists()), None)
     if modules is None:
-        raise ApacheFailed(log=N_("its modules were not found"))
+        raise ApacheFailed(why=N_("its modules were not found"))
     compiled = subprocess.run([program, "-l"], capture_output=True, text=True, check=False, timeout=10).stdout
     lines = [
         f'ServerRoot "{folder}"',
@@ -93,7 +86,7 @@ def apache(folder: Path, extra: str = "") -> Iterator[int]:
     """Run a private Apache in `folder` while the context is entered; gives its port. Raises ApacheFailed."""
     program = find_apache()
     if program is None:
-        raise ApacheFailed(log=N_("it is not installed"))
+        raise ApacheFailed(why=N_("it is not installed"))
     pages = folder / "htdocs"
     pages.mkdir(parents=True, exist_ok=True)
     for place in (folder, pages):
@@ -133,7 +126,7 @@ def _await(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
             return
         except OSError as error:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise ApacheFailed(log=_last_words(folder)) from error
+                raise ApacheFailed(why=_last_words(folder)) from error
         time.sleep(0.02)
 
 

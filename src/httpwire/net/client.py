@@ -10,11 +10,19 @@ from __future__ import annotations
 
 import time
 
-from httpwire.capture.model import Connection, EventKind, WireEvent
-from httpwire.errors import Interrupted, NetworkError, ReceiveFailed, SendFailed, TimedOut
+from httpwire.capture.model import Connection, Ending, EventKind, WireEvent
+from httpwire.errors import (
+    Interrupted,
+    NetworkError,
+    ReceiveFailed,
+    RequestUnreadable,
+    SendFailed,
+    TimedOut,
+    UsageError,
+)
 from httpwire.language import N_
 from httpwire.net.options import TimeLimits, TlsOptions
-from httpwire.net.transport import READ, WRITE, Transport, Waiter, connect
+from httpwire.net.transport import Transport, Waiter, connect
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind, Rule
 
@@ -33,7 +41,7 @@ _LOOK_EVERY = 0.05  # seconds between looks at the limits while octets flow
 _OVERRUN = 64 << 20  # octets that are still read after a limit was passed, to show what the server does
 _DRAIN = 4 << 20  # octets at most that are taken along after the end when they are there already
 _FOREVER = float("inf")
-_CUTS: dict[type[NetworkError], str] = {TimedOut: "timed-out", Interrupted: "interrupted"}
+_ENDINGS: dict[type[NetworkError], Ending] = {TimedOut: Ending.TIMED_OUT, Interrupted: Ending.INTERRUPTED}
 
 
 class Transfer:
@@ -66,6 +74,7 @@ class Transfer:
         self._stop = stop
         self._waiter: Waiter | None = None
         self._transport: Transport | None = None
+        self._over_from: int | None = None
         self.connection = Connection(str(target), keep=keep, limits=reading, listener=listener)
 
     def __enter__(self) -> Transfer:
@@ -82,20 +91,24 @@ class Transfer:
         if self._transport:
             return
         connection = self.connection
+        if connection.ended:
+            raise UsageError(N_("a transfer is carried out once; open another one"))
+        context = None
+        if self.target.tls:
+            from httpwire.net import tls
+
+            context = tls.context(self._tls)
         connection.began_ns, connection.began_at = time.monotonic_ns(), time.time()
         seconds = self.limits.connect or _FOREVER
         self._waiter = waiter = Waiter(connection, self._stop)
         try:
-            if not self.target.tls:
+            if context is None:
                 self._transport = Transport(connect(self.target, waiter, connection, seconds))
                 return
-            from httpwire.net import tls
-
-            made = tls.context(self._tls)
             sock = connect(self.target, waiter, connection, seconds)
-            self._transport = tls.handshake(sock, self.target, self._tls, made, waiter, connection, seconds)
+            self._transport = tls.handshake(sock, self.target, self._tls, context, waiter, connection, seconds)
         except NetworkError as error:
-            self._end(EventKind.CUT, _CUTS.get(type(error), "failed"))
+            self._end(_ENDINGS.get(type(error), Ending.FAILED))
             raise
 
     def __iter__(self) -> Iterator[bytes]:
@@ -105,14 +118,14 @@ class Transfer:
             assert self._waiter
             yield from self._exchange(self._transport, self._waiter)
         except NetworkError as error:
-            self._end(EventKind.CUT, _CUTS.get(type(error), "failed"))
+            self._end(_ENDINGS.get(type(error), Ending.FAILED))
             raise
         finally:
             self.close()
 
     def close(self) -> None:
         """Close the connection and the request; what was recorded stays."""
-        self._end(EventKind.CUT, "given-up")
+        self._end(Ending.GIVEN_UP)
         self.outgoing.close()
         if self._waiter:
             self._waiter.close()
@@ -121,16 +134,17 @@ class Transfer:
             self.connection.append(WireEvent(time.monotonic_ns(), None, EventKind.END))
         self._waiter = self._transport = None
 
-    def _end(self, kind: EventKind, why: str) -> None:
+    def _end(self, ending: Ending) -> None:
         """Record why no more octets come, if that was not recorded yet."""
+        if ending is Ending.FAILED and EventKind.CONNECTED not in self.connection.times:
+            ending = Ending.NOT_CONNECTED
         if not self.connection.ended:
-            self.connection.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, kind, why.encode("ascii")))
+            why = ending.value.encode("ascii")
+            self.connection.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.ENDED, why))
 
     def _exchange(self, transport: Transport, waiter: Waiter) -> Iterator[bytes]:
-        connection = self.connection
-        sender = _Sender(self.outgoing, transport, connection)
+        sender = _Sender(self.outgoing, transport, self.connection)
         moved_at = sent_at = looked_at = time.monotonic()
-        over_from = -1
         watched = 0
         while True:
             if sender.push():
@@ -146,38 +160,51 @@ class Transfer:
                     break
                 raise self._broken(error) from error
             if data:
-                moved_at = now
-                connection.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.SEGMENT, data))
-                yield data
-                if self._rule is Rule.LIMIT:
-                    over_from = connection.received if over_from < 0 else over_from
-                    if connection.received - over_from > _OVERRUN:
-                        self._end(EventKind.CUT, "over-limit")
-                        return
-                if now - looked_at < _LOOK_EVERY:
+                yield from self._take(data)
+                moved_at = time.monotonic()
+                sent_at += moved_at - now  # the caller's own time is no silence of the server's
+                if self._is_overrun():
+                    self._end(Ending.OVER_LIMIT)
+                    return
+                if moved_at - looked_at < _LOOK_EVERY:
                     continue
                 waiter.wait(0)  # octets that never cease must not keep a wish to stop from being heard
             elif data is not None:
                 self._closed(transport, sender)
                 return
-            looked_at = now
+            looked_at = time.monotonic()
             patience = self._patience(moved_at)
             if patience <= 0:
                 if answered:
                     break
                 if self._rule in (Rule.SWITCHING_PROTOCOLS, Rule.ANSWER_TO_CONNECT):
-                    self._end(EventKind.CLOSED, "tunnel-timed-out")
+                    self._end(Ending.TUNNEL_SILENT)
                     return
                 raise self._timed_out()
             if data:
                 continue
-            wanted = READ if sender.done else READ | WRITE
+            wanted = transport.recv_needs if sender.done else transport.recv_needs | transport.send_needs
             if wanted != watched:
                 waiter.watch(transport.sock, wanted)
                 watched = wanted
             waiter.wait(min(patience, _LINGER) if answered else patience)
         yield from self._drain(transport)
-        self._end(EventKind.CLOSED, "complete")
+        self._end(Ending.COMPLETE)
+
+    def _take(self, data: bytes) -> Iterator[bytes]:
+        """Record a segment, give it out, and only then read it."""
+        event = WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.SEGMENT, data)
+        self.connection.record(event)
+        yield data
+        self.connection.read(event)
+
+    def _is_overrun(self) -> bool:
+        """Whether too much has come since a limit was passed."""
+        if self._rule is not Rule.LIMIT:
+            return False
+        if self._over_from is None:
+            self._over_from = self.connection.received
+        return self.connection.received - self._over_from > _OVERRUN
 
     @property
     def _rule(self) -> Rule | None:
@@ -188,7 +215,7 @@ class Transfer:
     @property
     def complete(self) -> bool:
         """Whether every answer came whole: as many as were asked for, or a tunnel in their place."""
-        exchanges = self.connection.exchanges
+        exchanges = self.connection.conversation.exchanges
         complete = [exchange for exchange in exchanges if exchange.complete]
         tunnel = any(exchange.framing and exchange.framing.kind is Kind.TUNNEL for exchange in complete)
         return tunnel or len(complete) >= self.examination.answers
@@ -210,8 +237,7 @@ class Transfer:
             if not data:
                 return
             taken += len(data)
-            self.connection.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.SEGMENT, data))
-            yield data
+            yield from self._take(data)
 
     def _patience(self, moved_at: float) -> float:
         """Seconds until one of the limits is reached."""
@@ -225,13 +251,13 @@ class Transfer:
         if self.limits.total and elapsed >= self.limits.total:
             template, hint, seconds = (
                 N_("not complete within {seconds} seconds"),
-                N_("--timeout gives it longer"),
+                N_("to wait longer, use --timeout"),
                 self.limits.total,
             )
         else:
             template, hint, seconds = (
-                N_("nothing happened for {seconds} seconds"),
-                N_("--idle-timeout gives it longer"),
+                N_("nothing was sent or received for {seconds} seconds"),
+                N_("to wait longer, use --idle-timeout"),
                 self.limits.idle,
             )
         return TimedOut(template, hint=hint, connection=self.connection, seconds=f"{seconds:g}")
@@ -246,10 +272,7 @@ class Transfer:
         ):
             # Writing met the reset first and took it: what looks like a close is none.
             raise self._broken(failure)
-        if transport.truncated:
-            self._end(EventKind.CUT, "tls-truncated")
-        else:
-            self._end(EventKind.CLOSED, "closed")
+        self._end(Ending.TLS_TRUNCATED if transport.truncated else Ending.CLOSED)
 
     def _broken(self, error: OSError) -> NetworkError:
         connection, octets = self.connection, self.outgoing.octets
@@ -266,6 +289,7 @@ class _Sender:
     def __init__(self, outgoing: Outgoing, transport: Transport, connection: Connection) -> None:
         self._transport = transport
         self._connection = connection
+        self._outgoing = outgoing
         self._blocks = outgoing.blocks()
         self._rest = memoryview(b"")
         self.done = False
@@ -276,12 +300,7 @@ class _Sender:
         if self.done:
             return False
         if not self._rest:
-            block = next(self._blocks, None)
-            if block is None:
-                self.done = True
-                self._connection.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SENT_ALL))
-                return False
-            self._rest = memoryview(block)
+            self._rest = memoryview(self._next())
         try:
             count = self._transport.send(self._rest)
         except OSError as error:
@@ -291,4 +310,16 @@ class _Sender:
         if count:
             out, self._rest = self._rest[:count], self._rest[count:]
             self._connection.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, out))
+            if self._connection.sent >= self._outgoing.octets:
+                self.done = True
+                self._connection.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SENT_ALL))
         return count > 0
+
+    def _next(self) -> bytes:
+        """The next octets of the request."""
+        try:
+            return next(self._blocks)
+        except (OSError, RequestUnreadable) as error:
+            why = error.facts["why"] if isinstance(error, RequestUnreadable) else error.strerror or str(error)
+            connection, octets = self._connection, self._outgoing.octets
+            raise SendFailed(connection=connection, sent=connection.sent, octets=octets, why=why) from error

@@ -62,7 +62,7 @@ def parse_target(text: str) -> Target:
     match = re.fullmatch(_AUTHORITY, authority)
     if not match:
         if authority.count(":") > 1 and not authority.startswith("["):
-            raise TargetInvalid(hint=N_("an IPv6 address stands in brackets: [::1]:80"), target=text)
+            raise TargetInvalid(hint=N_("write an IPv6 address in brackets: [::1]:80"), target=text)
         raise TargetInvalid(target=text)
     tls = scheme == "https"
     port = int(match[3]) if match[3] else 443 if tls else 80

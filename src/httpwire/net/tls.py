@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from httpwire.net.target import Target
 
 
+_NAME_HINT = N_("if the server goes by another name, verify that one with --sni NAME")
+_RECORD = 16 << 10  # octets of content in a full TLS record: RFC 8446 5.1
+
+
 class AlertReceived(ConnectionResetError):
     """The peer ended TLS with an alert, or broke it; `hint` is what to try, a message id or empty."""
 
@@ -37,24 +41,32 @@ class TlsTransport(Transport):
     def recv(self, count: int) -> bytes | None:
         try:
             return self.sock.recv(count)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return None
+        except ssl.SSLWantReadError:
+            self.recv_needs = READ
+        except ssl.SSLWantWriteError:
+            self.recv_needs = WRITE
         except ssl.SSLError as error:
-            if _is_end(error):
-                self.truncated = True  # closed without close_notify: RFC 8446 6.1
-                return b""
-            raise AlertReceived(error) from error
+            if not _is_end(error):
+                raise AlertReceived(error) from error
+            self.truncated = True  # closed without close_notify: RFC 8446 6.1
+            return b""
+        return None
 
     def send(self, data: memoryview) -> int:
+        """OpenSSL takes all it is given or none: record by record, what is out is counted as it goes."""
+        sent = 0
+        self.send_needs = WRITE
         try:
-            return self.sock.send(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return 0
+            while sent < len(data):
+                sent += self.sock.send(data[sent : sent + _RECORD])
+        except ssl.SSLWantReadError:
+            self.send_needs = READ
+        except ssl.SSLWantWriteError:
+            self.send_needs = WRITE
         except ssl.SSLError as error:
-            raise AlertReceived(error) from error
-
-    def buffered(self) -> bool:
-        return self.sock.pending() > 0
+            if not sent:  # else the next call tells
+                raise AlertReceived(error) from error
+        return sent
 
     def close(self) -> None:
         # One try to say close_notify; a peer that is gone, or slow to say its own, is not waited for.
@@ -68,7 +80,7 @@ def context(options: TlsOptions) -> ssl.SSLContext:
     made = ssl.create_default_context()
     path = ""
     if options.sni == "" and not options.insecure:
-        raise UsageError(N_("without a name to ask for (SNI) no certificate can be verified: add --insecure"))
+        raise UsageError(N_("without a server name (SNI) the certificate can't be verified; use --insecure"))
     try:
         if options.cacert:
             path = options.cacert
@@ -106,38 +118,41 @@ def handshake(
     """Speak TLS on `sock`. Raises CertificateNotTrusted, TlsFailed, TimedOut."""
     deadline = time.monotonic() + seconds
     name = options.sni if options.sni is not None else target.host
+    held: socket.socket = sock
     try:
-        wrapped = made.wrap_socket(
+        held = wrapped = made.wrap_socket(
             sock, server_hostname=name or None, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )
-    except ValueError as error:
-        raise TlsFailed(connection=connection, target=target, why=str(error)) from error
-    while True:
-        try:
-            wrapped.do_handshake()
-            break
-        except ssl.SSLWantReadError:
-            wanted = READ
-        except ssl.SSLWantWriteError:
-            wanted = WRITE
-        except ssl.SSLCertVerificationError as error:
-            wrapped.close()
-            raise CertificateNotTrusted(connection=connection, target=target, why=error.verify_message) from error
-        except (ssl.SSLError, OSError) as error:
-            wrapped.close()
-            raise TlsFailed(connection=connection, target=target, hint=_hint(error), why=_why(error)) from error
-        waiter.watch(wrapped, wanted)
-        ready = waiter.wait(deadline - time.monotonic())
-        waiter.watch(wrapped, 0)
-        if not ready:
-            wrapped.close()
-            raise TimedOut(
-                N_("no TLS handshake with {target} within {seconds} seconds"),
-                hint=N_("check that the port speaks TLS; --connect-timeout gives it longer"),
-                connection=connection,
-                target=target,
-                seconds=f"{seconds:g}",
-            )
+        while True:
+            try:
+                wrapped.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                wanted = READ
+            except ssl.SSLWantWriteError:
+                wanted = WRITE
+            waiter.watch(wrapped, wanted)
+            ready = waiter.wait(deadline - time.monotonic())
+            waiter.watch(wrapped, 0)
+            if not ready:
+                raise TimedOut(
+                    N_("no TLS handshake with {target} within {seconds} seconds"),
+                    hint=N_("check that the port speaks TLS; --connect-timeout gives it longer"),
+                    connection=connection,
+                    target=target,
+                    seconds=f"{seconds:g}",
+                )
+    except ssl.SSLCertVerificationError as error:
+        held.close()
+        why = error.verify_message.removesuffix(".")
+        hint = _NAME_HINT if "mismatch" in why else ""
+        raise CertificateNotTrusted(connection=connection, hint=hint, target=target, why=why) from error
+    except (OSError, ValueError) as error:
+        held.close()
+        raise TlsFailed(connection=connection, target=target, hint=_hint(error), why=_why(error)) from error
+    except BaseException:
+        held.close()
+        raise
     cipher = wrapped.cipher()
     connection.tls = TlsFacts(
         wrapped.version() or "",
@@ -149,19 +164,19 @@ def handshake(
     return TlsTransport(wrapped)
 
 
-def _is_end(error: OSError) -> bool:
+def _is_end(error: Exception) -> bool:
     """Whether the peer closed without a word; before CPython 3.11.4 that is no SSLEOFError with OpenSSL 3."""
     return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", "") == "UNEXPECTED_EOF_WHILE_READING"
 
 
-def _why(error: OSError) -> str:
+def _why(error: Exception) -> str:
     reason = getattr(error, "reason", None)
     if _is_end(error):
         return "the server closed the connection"
-    return str(reason or error.strerror or error).replace("_", " ").lower()
+    return str(reason).replace("_", " ").lower() if reason else getattr(error, "strerror", None) or str(error)
 
 
-def _hint(error: OSError) -> str:
+def _hint(error: Exception) -> str:
     reason = getattr(error, "reason", None) or ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"):
         return N_("this port does not speak TLS; try http:// in place of https://")

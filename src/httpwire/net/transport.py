@@ -27,6 +27,9 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _LONGEST = 2_000_000.0  # seconds; the system's own waiting can't count much further, and 0 asks for no limit
 _STAGGER = 0.25  # seconds before the next address is tried beside the last: RFC 8305 5
 _TRIED_AT_ONCE = 8
+# How much may wait in the system's buffer before a socket counts as writable: what is called sent is then nearly so.
+_NOT_SENT_LOW_WATER = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+_NOT_SENT = 256 << 10
 _QUEUE_FULL = 0.05  # seconds before a full Unix listener is asked again
 _PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
 
@@ -67,6 +70,7 @@ class Transport:
     """A connected TCP or Unix socket. `recv` gives None and `send` 0 when they would have to wait."""
 
     truncated = False  # TLS alone can tell
+    recv_needs, send_needs = READ, WRITE  # what to wait for; TLS may need the other
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -82,10 +86,6 @@ class Transport:
             return self.sock.send(data)
         except (BlockingIOError, InterruptedError):
             return 0
-
-    def buffered(self) -> bool:
-        """Whether recv would give octets that the socket no longer shows as readable."""
-        return False
 
     def close(self) -> None:
         self.sock.close()
@@ -111,6 +111,8 @@ def connect(target: Target, waiter: Waiter, connection: Connection, seconds: flo
                 if code == errno.EAGAIN and target.path:
                     addresses = list(every)  # a Unix listener whose queue is full: it can only be asked again
                     waiter.wait(min(_QUEUE_FULL, max(0.0, deadline - time.monotonic())))
+                    if time.monotonic() < deadline:
+                        continue
                 elif code:
                     why = os.strerror(code)
                     continue
@@ -156,6 +158,8 @@ def _begin(
         sock.settimeout(0)
         if family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if _NOT_SENT_LOW_WATER is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, _NOT_SENT_LOW_WATER, _NOT_SENT)
         code = sock.connect_ex(where)
     except OSError as error:  # no such family here, a path that is too long, no descriptor left
         code = error.errno or errno.EINVAL

@@ -6,7 +6,7 @@ In: what was examined, edited, recorded and saved, and a Translator. Out: lines 
 
 from __future__ import annotations
 
-from httpwire.capture.model import Connection, EventKind, WireEvent
+from httpwire.capture.model import Connection, Ending, EventKind, WireEvent
 from httpwire.language import N_, Translator
 from httpwire.views.text import duration, printable, quoted, visible
 from httpwire.wire.deviations import Deviation, Finding, Reaction
@@ -136,17 +136,23 @@ def event_line(event: WireEvent, connection: Connection, tr: Translator) -> Line
         EventKind.CONNECTED: N_("connected to {data}"),
         EventKind.TLS: N_("TLS handshake complete"),
         EventKind.SENT_ALL: N_("the request is sent"),
-        EventKind.CLOSED: N_("no more is awaited: {data}"),
-        EventKind.CUT: N_("ended early: {data}"),
+        EventKind.ENDED: N_("reading ended: {data}"),
         EventKind.END: N_("connection closed by us"),
     }[event.kind]
     data = visible(event.data)
-    return at, tr(says, data=tr(_ENDED.get(data, data)))
+    if event.kind is EventKind.ENDED:
+        data = tr(_ENDINGS[Ending(data)])
+    elif event.kind is EventKind.REFUSED:
+        address, _, why = data.rpartition(": ")
+        data = f"{address}: {tr(why)}"
+    return at, tr(says, data=data)
 
 
 def answer_lines(connection: Connection, expected: int, tr: Translator) -> Iterator[Line]:
     """What came back, and why it is (or is not) complete. `expected` answers were awaited."""
     exchanges = connection.exchanges
+    if connection.ended is Ending.COMPLETE:  # left-over octets that nobody owed an answer are told as a finding
+        exchanges = [exchange for exchange in exchanges if exchange.outcome is not Outcome.NO_ANSWER]
     for exchange in exchanges[:_SHOWN]:
         for message in exchange.responses:
             if message.head and message.head.line.status:
@@ -167,16 +173,17 @@ _OUTCOMES = {
     Outcome.UNDECIDABLE: N_("undecidable"),
     Outcome.NO_ANSWER: N_("no answer"),
 }
-_ENDED = {
-    "complete": N_("every answer is complete"),
-    "tunnel-timed-out": N_("the tunnel was silent until the time-out"),
-    "closed": N_("the server closed the connection"),
-    "tls-truncated": N_("the TLS connection was closed without close_notify"),
-    "timed-out": N_("the time was up"),
-    "interrupted": N_("it was interrupted"),
-    "failed": N_("the connection broke"),
-    "over-limit": N_("reading was stopped"),
-    "given-up": N_("it was given up"),
+_ENDINGS = {
+    Ending.COMPLETE: N_("every answer is complete"),
+    Ending.TUNNEL_SILENT: N_("the tunnel was silent until the time-out"),
+    Ending.CLOSED: N_("the server closed the connection"),
+    Ending.TLS_TRUNCATED: N_("the TLS connection was closed without close_notify"),
+    Ending.TIMED_OUT: N_("the time ran out"),
+    Ending.INTERRUPTED: N_("it was interrupted"),
+    Ending.NOT_CONNECTED: N_("no connection was made"),
+    Ending.FAILED: N_("the connection broke"),
+    Ending.OVER_LIMIT: N_("we stopped reading"),
+    Ending.GIVEN_UP: N_("it was abandoned"),
 }
 
 
@@ -188,7 +195,7 @@ def _status_line(message: Message) -> str:
 def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
     """Why the answer of `exchange` is over: the rule, or what is missing."""
     response = exchange.response
-    ended = tr(_ENDED.get(connection.ended, N_("none came")))
+    ended = tr(_ENDINGS[connection.ended]) if connection.ended else tr("no answer came")
     if response is None:
         return ended
     framing = response.framing
@@ -204,10 +211,10 @@ def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
         return tr("{rule}: {sizes}", rule=rule, sizes=sizes)
     if framing.kind is Kind.LENGTH and framing.length is not None:
         of = tr(
-            "{got} of the {length} bytes of content had come", got=f"{response.octets:,}", length=f"{framing.length:,}"
+            "only {got} of {length} bytes of content arrived", got=f"{response.octets:,}", length=f"{framing.length:,}"
         )
     elif framing.kind is Kind.CHUNKED:
-        of = tr("the last chunk had not come; {sizes}", sizes=sizes)
+        of = tr("the last chunk did not arrive; {sizes}", sizes=sizes)
     else:
         of = sizes
     return tr("{ended}: {of}", ended=ended, of=of)
@@ -255,7 +262,7 @@ def times_line(connection: Connection, tr: Translator) -> Line:
         (N_("connect {took}"), connection.times.get(EventKind.CONNECTED)),
         (N_("TLS {took}"), connection.times.get(EventKind.TLS)),
         (N_("first byte {took}"), connection.first_octet_ns),
-        (N_("total {took}"), connection.times.get(EventKind.CLOSED) or connection.times.get(EventKind.CUT)),
+        (N_("total {took}"), connection.times.get(EventKind.ENDED)),
     ):
         if at is not None:
             parts.append(tr(label, took=duration(at - began)))

@@ -7,6 +7,7 @@ English; octets are latin-1 strings, one character an octet; times are seconds.
 from __future__ import annotations
 
 from httpwire.capture.model import Connection, EventKind
+from httpwire.wire.exchange import Timing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from httpwire.capture.raw import Outgoing, Saving
-    from httpwire.errors import HttpwireError
     from httpwire.wire.deviations import Finding
     from httpwire.wire.exchange import Exchange
     from httpwire.wire.message import Message
@@ -26,14 +26,14 @@ def report(
     examination: Examination | None,
     connection: Connection | None,
     saving: Saving | None,
-    error: HttpwireError | None,
+    failure: dict[str, str] | None,
     exit_status: int,
 ) -> dict[str, Any]:
     """The object that `--json` prints; what did not come to be is null."""
     return {
         "exit_status": exit_status,
         "complete": exit_status == 0,
-        "error": error and {"kind": type(error).__name__, "message": str(error)},
+        "error": failure,
         "request": outgoing
         and examination
         and {
@@ -46,7 +46,9 @@ def report(
             "edits": [{"offset": p.offset, "old": _text(p.old), "new": _text(p.new)} for p in outgoing.patches],
         },
         "connection": connection and _connection(connection),
-        "exchanges": [_exchange(exchange) for exchange in connection.exchanges] if connection else [],
+        "exchanges": [_exchange(exchange, connection.began_ns) for exchange in connection.exchanges]
+        if connection
+        else [],
         "findings": _findings(connection.findings) if connection else [],
         "saved": saving and {"path": saving.saved or None, "octets": saving.octets},
     }
@@ -57,9 +59,6 @@ def _connection(connection: Connection) -> dict[str, Any]:
     times = connection.times
     began = connection.began_ns
 
-    def since(at: int | None) -> float | None:
-        return None if at is None else (at - began) / 1e9
-
     return {
         "target": connection.target,
         "peer": connection.peer or None,
@@ -68,19 +67,23 @@ def _connection(connection: Connection) -> dict[str, Any]:
         "began_at": connection.began_at,
         "sent": connection.sent,
         "received": connection.received,
-        "ended": connection.ended or None,
+        "ended": connection.ended and connection.ended.value,
         "after_end": extra and {"start": extra.start, "stop": extra.stop},
         "times": {
-            "connect": since(times.get(EventKind.CONNECTED)),
-            "tls": since(times.get(EventKind.TLS)),
-            "sent": since(times.get(EventKind.SENT_ALL)),
-            "first_byte": since(connection.first_octet_ns),
-            "total": since(times.get(EventKind.CLOSED, times.get(EventKind.CUT))),
+            "connect": _since(began, times.get(EventKind.CONNECTED)),
+            "tls": _since(began, times.get(EventKind.TLS)),
+            "sent": _since(began, times.get(EventKind.SENT_ALL)),
+            "first_byte": _since(began, connection.first_octet_ns),
+            "total": _since(began, times.get(EventKind.ENDED)),
         },
     }
 
 
-def _exchange(exchange: Exchange) -> dict[str, Any]:
+def _since(began: int, at: int | None) -> float | None:
+    return None if at is None else (at - began) / 1e9
+
+
+def _exchange(exchange: Exchange, began: int) -> dict[str, Any]:
     request = exchange.request
     return {
         "outcome": exchange.outcome.value,
@@ -95,6 +98,7 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         "interim": [_response(message) for message in exchange.interim],
         "response": exchange.response and _response(exchange.response),
         "findings": _findings(exchange.findings),
+        "times": {name: _since(began, at) for name, at in zip(Timing.FIELDS, exchange.timing, strict=True)},
     }
 
 

@@ -255,7 +255,6 @@ class ChunkReader:
                 self._note(dev.TRAILERS_TOO_LARGE, buffer.start, buffer.start + limit, limit=limit, unit=N_("bytes"))
                 raise Lost(Rule.LIMIT)
             stop = found.end()
-            del found
         if octets.count(b"\n", 0, stop) > self._limits.lines:
             count = self._limits.lines
             self._note(dev.TRAILERS_TOO_LARGE, buffer.start, buffer.start + stop, limit=count, unit=N_("lines"))
@@ -279,7 +278,8 @@ def unchunk(octets: bytes) -> bytes:
     buffer = Buffer()
     buffer.add(octets)
     elements: list[Element] = []
-    reader = ChunkReader(Limits(), lambda *_, **__: None, detail=True)
+    most = len(octets) + 1  # a limit was for whoever received it
+    reader = ChunkReader(Limits(most, most, most, most), lambda *_, **__: None, detail=True)
     try:
         reader.read(buffer, elements)
     except Lost:

@@ -134,7 +134,7 @@ START_LINE_MALFORMED = Deviation(
     _E,
     "RFC 9112 3",
     N_("the first line is not 'method target HTTP/1.1'"),
-    N_("a server can't tell what is asked"),
+    N_("the server can't tell what is requested"),
     _400,
     Reaction.UNKNOWN,
 )
@@ -177,7 +177,7 @@ TARGET_FORM = Deviation(
     _E,
     "RFC 9112 3.2",
     N_("the request target does not begin with '/', is no absolute URI and is not '*'"),
-    N_("a server can't find what is asked for"),
+    N_("the server can't tell what is requested"),
     Reaction.UNKNOWN,
     _400,
 )
@@ -220,7 +220,7 @@ REASON_SPACE_MISSING = Deviation(
     _W,
     "RFC 9112 4",
     N_("the space after the status code is missing"),
-    N_("it is required also where no reason phrase follows"),
+    N_("it is required even if no reason phrase follows"),
 )
 
 # Lines and fields.
@@ -229,7 +229,7 @@ BARE_LF = Deviation(
     _E,
     "RFC 9112 2.2",
     N_("the line ends with LF alone, not with CRLF"),
-    N_("an editor or a copy and paste has changed the line ends"),
+    N_("an editor or copy and paste has probably changed the line endings"),
     _400,
     _OK,
     "--crlf",
@@ -266,7 +266,7 @@ FIELD_NO_COLON = Deviation(
     _E,
     "RFC 9112 5",
     N_("the line in the field section has no colon"),
-    N_("it is no field line; recipients refuse or skip it"),
+    N_("it is not a field line; recipients refuse or skip it"),
     _400,
     _OK,
 )
@@ -275,7 +275,7 @@ FIELD_NAME_EMPTY = Deviation(
     _E,
     "RFC 9112 5",
     N_("the field line has no name before its colon"),
-    N_("it is no field line"),
+    N_("it is not a field line"),
     _400,
     _400,
 )
@@ -339,7 +339,7 @@ HOST_INVALID = Deviation(
     "host-invalid",
     _E,
     "RFC 9112 3.2",
-    N_("the value of Host is no host name"),
+    N_("the value of Host is not a host name"),
     N_("a server must refuse it"),
     _400,
     Reaction.UNKNOWN,
@@ -352,7 +352,7 @@ HEAD_UNTERMINATED = Deviation(
     _E,
     "RFC 9112 2.1",
     N_("no blank line ends the head"),
-    N_("the server goes on waiting for the rest: this is the commonest 'it hangs'"),
+    N_('the server goes on waiting for the rest: the most common reason why a request "hangs"'),
     Reaction.WAITS,
     Reaction.WAITS,
     "--end-head",
@@ -485,7 +485,7 @@ CODING_REPEATED = Deviation(
     _W,
     "RFC 9112 6.1",
     N_("chunked is given more than once as a transfer coding"),
-    N_("it must be applied once"),
+    N_("it may be applied only once"),
     _OK,
     Reaction.UNKNOWN,
 )
@@ -546,28 +546,28 @@ HEAD_TOO_LARGE = Deviation(
     _E,
     "RFC 9112 3",
     N_("the head is over this reader's limit of {limit} {unit}"),
-    N_("it may never end; the bytes are kept, and not read as HTTP"),
+    N_("it may never end; the bytes are kept, but no longer read as HTTP"),
 )
 INTERIM_TOO_MANY = Deviation(
     "interim-too-many",
     _E,
     "RFC 9110 15.2",
     N_("the interim (1xx) responses are over this reader's limit of {limit} {unit}"),
-    N_("a final response may never come; the bytes are kept, and not read as HTTP"),
+    N_("a final response may never come; the bytes are kept, but no longer read as HTTP"),
 )
 CHUNK_LINE_TOO_LARGE = Deviation(
     "chunk-line-too-large",
     _E,
     "RFC 9112 7.1.1",
     N_("a chunk's size and extensions are over this reader's limit of {limit} bytes"),
-    N_("they may never end; the bytes are kept, and not read as HTTP"),
+    N_("they may never end; the bytes are kept, but no longer read as HTTP"),
 )
 TRAILERS_TOO_LARGE = Deviation(
     "trailers-too-large",
     _E,
     "RFC 9112 7.1.2",
     N_("the trailers are over this reader's limit of {limit} {unit}"),
-    N_("they may never end; the bytes are kept, and not read as HTTP"),
+    N_("they may never end; the bytes are kept, but no longer read as HTTP"),
 )
 
 # Responses as a whole.

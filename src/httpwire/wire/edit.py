@@ -73,37 +73,46 @@ class Edits(Record):
 
 def plan(edits: Edits, blocks: Iterable[bytes | memoryview]) -> list[Patch]:
     """The patches that carry out `edits` on the octets that `blocks` joined are."""
-    planner = _Planner(edits)
+    planner = Planner(edits)
     for block in blocks:
-        planner.take(planner.stream.feed(block))
-    planner.take(planner.stream.feed_eof())
+        planner.feed(block)
     return planner.finish()
 
 
-class _Planner:
+class Planner:
+    """Takes the octets by `feed` (or by `skip`, as many as are `opaque`) and gives the patches at `finish`."""
+
     def __init__(self, edits: Edits) -> None:
-        self.stream = Stream(Direction.REQUEST, detail=True)
+        self._stream = Stream(Direction.REQUEST, detail=True)
         self._edits = edits
         self._patches: list[Patch] = []
-        self._head: Head | None = None
         self._before: Message | None = None
         self._open_ended: Message | None = None  # its content goes on to the end of the octets
 
-    def take(self, events: list[Event]) -> None:
+    @property
+    def opaque(self) -> int:
+        return self._stream.opaque
+
+    def skip(self, count: int) -> None:
+        self._take(self._stream.skip(count))
+
+    def feed(self, data: bytes | memoryview) -> None:
+        self._take(self._stream.feed(data))
+
+    def _take(self, events: list[Event]) -> None:
         for event in events:
             if self._open_ended:
                 return
-            if isinstance(event, Head):
-                self._head = event
-            elif isinstance(event, Element):
+            if isinstance(event, Element):
                 self._line_end(event)
-            else:
+            elif isinstance(event, Message):
                 self._message(event)
 
     def finish(self) -> list[Patch]:
+        self._take(self._stream.feed_eof())
         if self._open_ended and self._open_ended.head:
             # Its own patches were not made yet: the head waits for its length.
-            length = self.stream.offset - self._open_ended.content_start
+            length = self._stream.offset - self._open_ended.content_start
             self._edit_head(self._open_ended.head, length)
         elif self._before and self._before.head:
             self._edit_head(self._before.head, self._known_length(self._before))

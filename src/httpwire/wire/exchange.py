@@ -63,16 +63,18 @@ class Exchange(Record):
     """One request and what came back for it.
 
     `request` is None where not even a head could be read of it; `interim` are its 1xx
-    responses, `response` its final one (None: there was none), `outcome` how it ended.
+    responses, `response` its final one (None: there was none), `outcome` how it ended, `others`
+    findings of its connection that belong to no message.
     """
 
     __slots__ = ()
-    FIELDS = ("request", "interim", "response", "outcome", "timing")
+    FIELDS = ("request", "interim", "response", "outcome", "timing", "others")
     request: Message | None = at(0)
     interim: tuple[Message, ...] = at(1)
     response: Message | None = at(2)
     outcome: Outcome = at(3)
     timing: Timing = at(4)
+    others: tuple[Finding, ...] = at(5)
 
     def __new__(
         cls,
@@ -81,8 +83,9 @@ class Exchange(Record):
         response: Message | None,
         outcome: Outcome,
         timing: Timing,
+        others: tuple[Finding, ...] = (),
     ) -> Exchange:
-        return tuple.__new__(cls, (request, interim, response, outcome, timing))
+        return tuple.__new__(cls, (request, interim, response, outcome, timing, others))
 
     @property
     def responses(self) -> tuple[Message, ...]:
@@ -100,9 +103,9 @@ class Exchange(Record):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What deviates in the request and in the responses."""
+        """What deviates in the request and in the responses, and the `others`."""
         messages = (self.request, *self.responses)
-        return tuple(finding for message in messages if message for finding in message.findings)
+        return (*(finding for message in messages if message for finding in message.findings), *self.others)
 
 
 class _Open:

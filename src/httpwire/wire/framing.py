@@ -42,21 +42,29 @@ class Rule(Enum):
     STATUS_WITHOUT_CONTENT = ("status", N_("a response with this status has no content"), "RFC 9112 6.3 #1")
     SWITCHING_PROTOCOLS = ("upgrade", N_("the connection became a tunnel after 101"), "RFC 9110 15.2.2")
     ANSWER_TO_CONNECT = ("connect", N_("the connection became a tunnel after CONNECT"), "RFC 9112 6.3 #2")
-    CHUNKED = ("chunked", N_("the last chunk and the trailers ended it"), "RFC 9112 6.3 #4")
+    CHUNKED = ("chunked", N_("the last chunk arrived, and any trailers"), "RFC 9112 6.3 #4")
     CODING_NOT_CHUNKED = (
         "coding-until-close",
-        N_("chunked is not the last transfer coding: the close ended it"),
+        N_("chunked is not the last transfer coding: it ended when the connection was closed"),
         "RFC 9112 6.3 #4",
     )
     LENGTH = ("content-length", N_("Content-Length was reached"), "RFC 9112 6.3 #6")
-    REQUEST_WITHOUT_CONTENT = ("request", N_("a request that announces no content has none"), "RFC 9112 6.3 #7")
-    UNTIL_CLOSE = ("until-close", N_("no length was announced: the close ended it"), "RFC 9112 6.3 #8")
+    REQUEST_WITHOUT_CONTENT = (
+        "request",
+        N_("a request without Content-Length or Transfer-Encoding has no content"),
+        "RFC 9112 6.3 #7",
+    )
+    UNTIL_CLOSE = (
+        "until-close",
+        N_("no length was announced: it ended when the connection was closed"),
+        "RFC 9112 6.3 #8",
+    )
     START_LINE = ("start-line", N_("the first line can't be read"), "RFC 9112 4")
     NOT_HTTP = ("not-http", N_("the answer is not HTTP"), "RFC 9112 4")
     LENGTH_INVALID = ("length-invalid", N_("Content-Length is invalid or contradicts itself"), "RFC 9112 6.3 #5")
     CODING_INVALID = ("coding-invalid", N_("Transfer-Encoding can't be read"), "RFC 9112 6.1")
     CHUNK_BROKEN = ("chunk-broken", N_("a chunk is broken"), "RFC 9112 7.1")
-    LIMIT = ("limit", N_("a limit of this reader was passed"), "RFC 9112 9.8")
+    LIMIT = ("limit", N_("a limit of httpwire was exceeded"), "RFC 9112 9.8")
 
     def __init__(self, id: str, says: str, section: str) -> None:
         self.id = id

@@ -122,7 +122,6 @@ class Stream:
         self._advance(out)
         if not self._in_message and buffer:
             self._begin_partial(out)
-            self._advance(out)
         elif self._in_message:
             self._note_short()
         if buffer:
@@ -220,7 +219,6 @@ class Stream:
             return -1
         found = grammar.HEAD_END.search(buffer.octets, max(0, buffer.searched - 2), limit)
         stop = found.end() if found else 0
-        del found  # it holds the buffer
         if stop and buffer.octets.count(b"\n", 0, stop) <= self._limits.lines:
             return stop
         if not stop and len(buffer) < limit:
