@@ -180,10 +180,30 @@ def _spooled(read: Callable[[int], bytes | None]) -> _Memory | _File:
     import tempfile
 
     with tempfile.TemporaryFile(buffering=0) as spool:
-        spool.write(data)
+        fd = spool.fileno()
+        _write_whole(fd, data)
         while block := read(BLOCK):
-            spool.write(block)
-        return _File(os.dup(spool.fileno()), os.fstat(spool.fileno()).st_size)
+            _write_whole(fd, block)
+        return _File(os.dup(fd), os.fstat(fd).st_size)
+
+
+def _write_whole(fd: int, data: bytes | bytearray) -> None:
+    """Write all of `data`: a write may take less, and tells why only at the next one."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _descriptor_of(path: str) -> int | None:
+    """The descriptor that `path` is a name of: "-", /dev/stdout and their like are written where they stand, and
+    never replaced by another file."""
+    if path == "-":
+        return 1
+    head, _, last = path.rpartition("/")
+    named = {"/dev/stdout": 1, "/dev/stderr": 2}.get(path)
+    if named is None and head in ("/dev/fd", "/proc/self/fd") and last.isascii() and last.isdigit():
+        return int(last)
+    return named
 
 
 class Saving:
@@ -209,9 +229,10 @@ class Saving:
             raise OutputUnwritable(path=path, why=error.strerror or str(error), errno=error.errno) from error
 
     def _open(self, path: str) -> int:
-        if path == "-":
-            os.write(1, b"")  # fails now where it is closed or only for reading
-            return os.dup(1)
+        descriptor = _descriptor_of(path)
+        if descriptor is not None:
+            os.write(descriptor, b"")  # fails now where it is closed or only for reading
+            return os.dup(descriptor)
         if not path or path.endswith("/"):
             raise IsADirectoryError(21, os.strerror(21), path)
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

@@ -99,13 +99,15 @@ class Transfer:
 
             context = tls.context(self._tls)
         connection.began_ns, connection.began_at = time.monotonic_ns(), time.time()
+        total = self.limits.total or _FOREVER
         seconds = self.limits.connect or _FOREVER
         self._waiter = waiter = Waiter(connection, self._stop)
         try:
             if context is None:
-                self._transport = Transport(connect(self.target, waiter, connection, seconds))
+                self._transport = Transport(connect(self.target, waiter, connection, min(seconds, total)))
                 return
-            sock = connect(self.target, waiter, connection, seconds)
+            sock = connect(self.target, waiter, connection, min(seconds, total))
+            seconds = min(seconds, connection.began_ns / 1e9 + total - time.monotonic())
             self._transport = tls.handshake(sock, self.target, self._tls, context, waiter, connection, seconds)
         except NetworkError as error:
             self._end(_ENDINGS.get(type(error), Ending.FAILED))

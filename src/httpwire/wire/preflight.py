@@ -68,6 +68,7 @@ class Examiner:
         self._requests = self._answers = 0
         self._findings: list[Finding] = []
         self._unlisted = 0
+        self._closing = False  # a request asked to close: no answer is owed to what follows it
         self._left_over: tuple[Deviation, int] | None = None
 
     @property
@@ -95,8 +96,9 @@ class Examiner:
         for event in events:
             if not isinstance(event, Message):
                 continue
-            if event.head and event.head.complete:
+            if event.head and event.head.complete and not self._closing:
                 self._answers += 1  # it is read as a request, whatever it was meant to be
+                self._closing = _asks_to_close(event)
             left_over = is_left_over(event, self._before)
             if left_over and not self._left_over:
                 self._left_over = left_over, self._before.stop if self._before else event.start
@@ -114,8 +116,16 @@ class Examiner:
             self._unlisted += 1
 
 
+def _asks_to_close(message: Message) -> bool:
+    """RFC 9112 9.6: after this request the connection closes."""
+    options = b",".join(message.values(b"connection")).lower().split(b",")
+    return any(option.strip(b" \t") == b"close" for option in options)
+
+
 def is_left_over(message: Message, before: Message | None) -> Deviation | None:
     """The deviation that `message` is, where it is no request but what the framing of `before` left over."""
     if before is None or before.framing is None or (message.head and message.head.line.version):
         return None
+    if before.framing.kind is Kind.NONE and before.values(b"upgrade"):
+        return None  # meant for the protocol that is asked for (RFC 9110 7.8)
     return LEFT_OVER.get(before.framing.kind)
