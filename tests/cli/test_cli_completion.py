@@ -159,7 +159,7 @@ UNDECIDABLE = {
     "length-huge": (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nhello", "length-invalid"),
     "coding-none": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \r\n\r\nhello", "coding-invalid"),
     "coding-broken": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chun ked\r\n\r\nhello", "coding-invalid"),
-    "coding-http10": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "coding-invalid"),
+    "coding-http10": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "coding-in-http10"),
     "chunk-broken": (CHUNKED + b"hello\r\n0\r\n\r\n", "chunk-broken"),
     "chunk-too-long": (CHUNKED + b"4\r\nhello\r\n0\r\n\r\n", "chunk-broken"),
     "chunk-plus": (CHUNKED + b"+5\r\nhello\r\n0\r\n\r\n", "chunk-broken"),
@@ -447,3 +447,20 @@ def test_octets_that_are_no_request_get_the_answer_that_comes(
     ran = httpwire("send", "--to", serve(script).to, "--idle-timeout", "1.5")
     assert ran.status == status, ran.stderr
     assert "400 Bad Request" in ran.stderr
+
+
+def test_an_undecidable_answer_on_a_connection_that_stays_open(httpwire: Command, tmp_path: Path, serve: Serve) -> None:
+    """No longer wait would make its end known: the reason is told, not the silence."""
+    request(tmp_path)
+    octets = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi"
+    ran = httpwire("send", "--idle-timeout", "0.3", "--to", serve(answer(octets, stay=True)).to)
+    assert ran.status == 8
+    assert "Content-Length is invalid or contradicts itself" in failure(ran)
+    assert (tmp_path / "client_recv.txt.partial").read_bytes() == octets
+
+
+def test_nothing_is_awaited_after_a_request_that_closes(httpwire: Command, tmp_path: Path, serve: Serve) -> None:
+    request(tmp_path, b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello--x\r\n\r\n")
+    ran = httpwire("send", "--json", "--to", serve(answer(ok())).to)
+    assert ran.status == 0
+    assert ids(report(ran)["request"]["findings"]) == {"content-long"}

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,27 @@ class TestPipes:
         request(tmp_path)
         ran = httpwire("send", "-o", "/dev/stdout", "--to", serve(answer(LARGE)).to)
         assert (ran.status, ran.stdout) == (0, LARGE)
+
+    @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+    def test_a_descriptor_s_name_is_written_where_it_stands(self, tmp_path: Path, serve: Serve, name: str) -> None:
+        """Redirected to a file, standard output is that file: it must not be replaced by another one."""
+        request(tmp_path)
+        log = tmp_path / "log"
+        with log.open("ab") as stream:
+            stream.write(b"before\n")
+            stream.flush()
+            ran = ended(start(tmp_path, "send", "-q", "-o", name, "--to", serve(answer(ok())).to, stdout=stream))
+            stream.write(b"after\n")
+        assert ran.status == 0
+        assert log.read_bytes() == b"before\n" + ok() + b"after\n"
+
+    def test_a_reader_that_takes_its_time_is_no_silence_of_the_server(self, tmp_path: Path, serve: Serve) -> None:
+        request(tmp_path)
+        large = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000)
+        process = start(tmp_path, "send", "-o", "-", "--idle-timeout", "0.5", "--to", serve(answer(large)).to)
+        time.sleep(1.2)  # no hope in it: the reader is to be slower than the limit
+        ran = ended(process)
+        assert (ran.status, ran.stdout) == (0, large)
 
 
 class TestNames:

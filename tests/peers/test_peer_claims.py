@@ -98,6 +98,11 @@ REQUESTS: dict[str, dict[str, bytes]] = {
         "3.0": _get(b"GET / HTTP/3.0"),
         "9.9": _get(b"GET / HTTP/9.9"),
     },
+    "target-percent": {
+        "alone": _get(b"GET /% HTTP/1.1"),
+        "with letters": _get(b"GET /%zz HTTP/1.1"),
+        "cut short": _get(b"GET /a%2 HTTP/1.1"),
+    },
     "bare-lf": {
         "all lines": b"GET / HTTP/1.1\nHost: localhost\nConnection: close\n\n",
         "the request line": b"GET / HTTP/1.1\n" + _FIELDS + b"\r\n",

@@ -329,3 +329,13 @@ def test_openssl_gets_the_same_answer(certificates: Certificates, tls_site: TlsS
         return re.sub(rb"Date: [^\r]*", b"Date:", answer)
 
     assert undated(ran.stdout) == undated(theirs)
+
+
+def test_the_limit_for_all_of_it_holds_for_the_handshake(
+    serve: Callable[..., Server], httpwire: Send, tmp_path: Path
+) -> None:
+    (tmp_path / "client_send.txt").write_bytes(GET)
+    silent = serve(lambda connection: connection.recv(65536) and connection.recv(65536))
+    # The limit for connecting is ten seconds: this process is not given as long.
+    ran = httpwire("send", "--timeout", "0.5", "--to", f"https://127.0.0.1:{silent.port}", timeout=8)
+    assert ran.status == 28

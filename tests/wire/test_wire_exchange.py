@@ -362,3 +362,13 @@ def test_times_of_what_did_not_happen() -> None:
     assert only(conversation).timing == Timing(0, None, None, None)
     conversation.received(OK[:10], 70)
     assert only(conversation).timing == Timing(0, None, 70, None)
+
+
+def test_a_tunnel_takes_all_that_was_sent_behind_it() -> None:
+    conversation = Conversation()
+    conversation.sent(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n\x00frame\r\n\r\n", 0)
+    conversation.sent_all()
+    conversation.received(b"HTTP/1.1 101 Switching Protocols\r\n\r\nframe", 1)
+    conversation.closed(cut=False)
+    (exchange,) = conversation.exchanges
+    assert exchange.complete

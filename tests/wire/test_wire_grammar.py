@@ -74,9 +74,7 @@ def test_what_is_no_version(version: bytes) -> None:
     assert not grammar.VERSION.fullmatch(version)
 
 
-@pytest.mark.parametrize(
-    "host", [b"a", b"a.b:80", b"a:", b"127.0.0.1", b"[::1]", b"[::1]:80", b"a%20b", b"a_b", b"[v1.a]"]
-)
+@pytest.mark.parametrize("host", [b"a", b"a.b:80", b"a:", b"127.0.0.1", b"[::1]", b"[::1]:80", b"a_b", b"a.b."])
 def test_hosts(host: bytes) -> None:
     assert grammar.HOST.fullmatch(host)
 
@@ -116,7 +114,8 @@ PIECES = [
 BEFORE = [b"", b"a", b"a;b=", b'a;b="', b"HTTP/1.1 200 ", b"HTTP/1.1", b"GET ", b"A:", b";a=", b"1;"]
 NAMES = [
     "TOKEN", "BLANKS", "VERSION", "REQUEST_LINE", "TARGET", "HOST", "STATUS_LINE", "LOOSE_STATUS_LINE", "FIELD_LINE",
-    "FORBIDDEN", "FOLD", "HEAD_END", "DIGITS", "CHUNK_SIZE", "PLAIN_CHUNK_LINE", "CHUNK_EXTENSIONS", "TRANSFER_CODING",
+    "FORBIDDEN", "PERCENT", "FOLD", "HEAD_END", "DIGITS", "CHUNK_SIZE", "PLAIN_CHUNK_LINE", "CHUNK_EXTENSIONS",
+    "TRANSFER_CODING",
 ]  # fmt: skip
 
 

@@ -132,3 +132,29 @@ def test_content_can_be_skipped_over() -> None:
 def test_a_tunnel_takes_the_rest() -> None:
     examination = examined(b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n" + GET)
     assert (examination.requests, examination.answers, examination.findings) == (1, 1, ())
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET /\r\n\r\n",
+    ],
+)
+def test_no_answer_is_owed_after_the_last_request(first: bytes) -> None:
+    """RFC 9112 9.6: what follows a request that closes the connection is not answered."""
+    assert examined(first + GET).answers == 1
+
+
+def test_an_old_connection_that_is_kept() -> None:
+    assert examined(b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n" * 2).answers == 2
+
+
+def test_octets_for_the_protocol_that_is_asked_for() -> None:
+    """A recorded WebSocket request, with a frame behind it: no content, and no next request."""
+    upgrade = b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    examination = examined(upgrade + b"\x81\x85\x37\xfa\x21\x3d\r\n\r\n\x7f\x9f")
+    assert (examination.requests, examination.answers, examination.findings) == (1, 1, ())
+    assert examined(upgrade + GET).answers == 2

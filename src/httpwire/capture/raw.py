@@ -247,10 +247,13 @@ class Saving:
                 return os.open(path, flags)
             if not os.access(path, os.W_OK):
                 raise PermissionError(13, os.strerror(13), path)
-            self._mode = stat.S_IMODE(info.st_mode)
+            self._mode = stat.S_IMODE(info.st_mode) & 0o777
         self._final = os.path.realpath(path)  # a link stays, the file it names is replaced
         for number in range(100):  # a killed run may have left the first of these names
-            self._temporary = f"{self._final}.{os.getpid()}-{number}.tmp"
+            folder, name = os.path.split(self._final)
+            # A file's name may have 255 octets; of a long one the beginning has to do.
+            short = name if len(os.fsencode(name)) < 200 else name[:40]
+            self._temporary = os.path.join(folder, f"{short}.{os.getpid()}-{number}.tmp")
             try:
                 return os.open(self._temporary, flags | os.O_EXCL, 0o666 if self._mode is None else self._mode)
             except FileExistsError:

@@ -212,7 +212,7 @@ class _Run:
 
     def _prepare(self, edits: Edits | None) -> tuple[Outgoing, Examination]:
         """Open, edit and examine the request, and tell what there is to tell before it goes out."""
-        if self._path != "-" and any(_same_file(self._path, self._output + end) for end in ("", ".partial")):
+        if any(_same_file(self._path, self._output + end) for end in ("", ".partial")):
             raise UsageError(N_("the answer would overwrite the request {path}"), path=self._path)
         self._outgoing = outgoing = Outgoing.from_path(self._path)
         if not outgoing.octets:
@@ -329,6 +329,6 @@ def _name(path: str, tr: Translator) -> str:
 
 def _same_file(one: str, other: str) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return os.path.samestat(os.fstat(0) if one == "-" else os.stat(one), os.stat(other)) and os.path.isfile(other)
     except OSError:
         return False

@@ -179,10 +179,14 @@ class Transfer:
             if patience <= 0:
                 if answered:
                     break
-                if self._rule in (Rule.SWITCHING_PROTOCOLS, Rule.ANSWER_TO_CONNECT):
+                framing = self.connection.conversation.framing
+                if framing and framing.kind is Kind.TUNNEL:
                     self._end(Ending.TUNNEL_SILENT)
-                    return
-                raise self._timed_out()
+                elif framing and framing.kind is Kind.UNDECIDABLE:
+                    self._end(Ending.TIMED_OUT)  # a longer wait would make it no more decidable
+                else:
+                    raise self._timed_out()
+                return
             if data:
                 continue
             wanted = transport.recv_needs if sender.done else transport.recv_needs | transport.send_needs
@@ -202,17 +206,12 @@ class Transfer:
 
     def _is_overrun(self) -> bool:
         """Whether too much has come since a limit was passed."""
-        if self._rule is not Rule.LIMIT:
+        framing = self.connection.conversation.framing
+        if not framing or framing.rule is not Rule.LIMIT:
             return False
         if self._over_from is None:
             self._over_from = self.connection.received
         return self.connection.received - self._over_from > _OVERRUN
-
-    @property
-    def _rule(self) -> Rule | None:
-        """What delimits the answer that is coming."""
-        framing = self.connection.conversation.framing
-        return framing.rule if framing else None
 
     @property
     def complete(self) -> bool:

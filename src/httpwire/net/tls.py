@@ -8,6 +8,7 @@ against the system's store unless told otherwise; SSLKEYLOGFILE is honoured.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -27,7 +28,7 @@ _NAME_HINT = N_("if the server goes by another name, verify that one with --sni 
 _RECORD = 16 << 10  # octets of content in a full TLS record: RFC 8446 5.1
 
 
-class AlertReceived(ConnectionResetError):
+class AlertReceived(OSError):
     """The peer ended TLS with an alert, or broke it; `hint` is what to try, a message id or empty."""
 
     def __init__(self, error: ssl.SSLError) -> None:
@@ -173,11 +174,16 @@ def _why(error: Exception) -> str:
     reason = getattr(error, "reason", None)
     if _is_end(error):
         return "the server closed the connection"
-    return str(reason).replace("_", " ").lower() if reason else getattr(error, "strerror", None) or str(error)
+    if reason:
+        return str(reason).replace("_", " ").lower()
+    text = str(getattr(error, "strerror", None) or error)
+    return re.sub(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$", "", text)  # without the library's own coordinates
 
 
 def _hint(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or ""
+    reason = (getattr(error, "reason", None) or str(error)).upper().replace(" ", "_")
+    if "NO_APPLICATION_PROTOCOL" in reason:
+        return N_("the server speaks none of the protocols that --alpn offers")
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"):
         return N_("this port does not speak TLS; try http:// in place of https://")
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:

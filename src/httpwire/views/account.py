@@ -154,9 +154,12 @@ def answer_lines(connection: Connection, expected: int, tr: Translator) -> Itera
     if connection.ended is Ending.COMPLETE:  # left-over octets that nobody owed an answer are told as a finding
         exchanges = [exchange for exchange in exchanges if exchange.outcome is not Outcome.NO_ANSWER]
     for exchange in exchanges[:_SHOWN]:
-        for message in exchange.responses:
-            if message.head and message.head.line.status:
+        for message in (*exchange.interim[:_SHOWN], exchange.response):
+            if message and message.head and message.head.line.version:
                 yield tr("answer"), _status_line(message)
+        if len(exchange.interim) > _SHOWN:
+            unshown = len(exchange.interim) - _SHOWN
+            yield "", tr.plural("{n} more interim response", "{n} more interim responses", unshown)
         yield tr(_OUTCOMES[exchange.outcome]), ending(exchange, connection, tr)
     if len(exchanges) > _SHOWN:
         rest = exchanges[_SHOWN:]

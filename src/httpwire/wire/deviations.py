@@ -181,6 +181,15 @@ TARGET_FORM = Deviation(
     Reaction.UNKNOWN,
     _400,
 )
+TARGET_PERCENT = Deviation(
+    "target-percent",
+    _E,
+    "RFC 3986 2.1",
+    N_("a '%' in the request target is not followed by two hexadecimal digits"),
+    N_("the target can't be decoded"),
+    _400,
+    _400,
+)
 TARGET_FRAGMENT = Deviation(
     "target-fragment",
     _E,

@@ -149,8 +149,14 @@ class Conversation:
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """What there is of each exchange so far, in the order of the requests."""
-        return [each.close() for each in self._all]
+        """What there is of each exchange so far, in the order of the requests; a tunnel takes all that follows."""
+        exchanges: list[Exchange] = []
+        for each in self._all:
+            exchanges.append(each.close())
+            framing = exchanges[-1].framing
+            if framing and framing.kind is Kind.TUNNEL:
+                break
+        return exchanges
 
     @property
     def framing(self) -> Framing | None:

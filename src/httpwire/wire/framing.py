@@ -63,6 +63,7 @@ class Rule(Enum):
     NOT_HTTP = ("not-http", N_("the answer is not HTTP"), "RFC 9112 4")
     LENGTH_INVALID = ("length-invalid", N_("Content-Length is invalid or contradicts itself"), "RFC 9112 6.3 #5")
     CODING_INVALID = ("coding-invalid", N_("Transfer-Encoding can't be read"), "RFC 9112 6.1")
+    CODING_IN_HTTP10 = ("coding-in-http10", N_("HTTP/1.0 has no Transfer-Encoding"), "RFC 9112 6.1")
     CHUNK_BROKEN = ("chunk-broken", N_("a chunk is broken"), "RFC 9112 7.1")
     LIMIT = ("limit", N_("a limit of httpwire was exceeded"), "RFC 9112 9.8")
 
@@ -142,7 +143,7 @@ def _by_coding(head: Head, codings: list[FieldLine], lengths: tuple[FieldLine, .
     undecidable = Framing(Kind.UNDECIDABLE, Rule.CODING_INVALID, overrode=lengths)
     if head.line.version == b"HTTP/1.0":
         note(dev.CODING_IN_HTTP10, first.start, first.stop)
-        return undecidable
+        return undecidable.replace(rule=Rule.CODING_IN_HTTP10)
     names: list[bytes] = []
     for field in codings:
         listed = _codings(field.value)

@@ -19,7 +19,9 @@ _PRODUCTIONS = {
     "VERSION": rb"HTTP/[1-9]\.[0-9]",  # RFC 9112 2.3; HTTP/0.9 has no version to write
     "REQUEST_LINE": rb"(" + _TOKEN + rb") ([\x21-\x7e]+) (HTTP/[1-9]\.[0-9])",  # RFC 9112 3
     "TARGET": rb"/|[A-Za-z][A-Za-z0-9+.\-]*://",  # how one begins: RFC 9112 3.2
-    "HOST": rb"(?:[A-Za-z0-9._~%\-]+|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?",  # RFC 9110 7.2, as servers narrow it
+    "PERCENT": rb"%(?![0-9A-Fa-f]{2})",  # one that encodes nothing: RFC 3986 2.1
+    # RFC 9110 7.2, as servers narrow it.
+    "HOST": rb"(?:[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?",
     "STATUS_LINE": rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3}) ([\t\x20-\x7e\x80-\xff]*)",  # RFC 9112 4
     "LOOSE_STATUS_LINE": rb"(?s)(HTTP/[0-9](?:\.[0-9])?)([ \t]+)([0-9]{3})(?:([ \t]+)(.*))?",  # as it is tolerated
     "FIELD_LINE": rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n",  # RFC 9112 5, RFC 9110 5.5

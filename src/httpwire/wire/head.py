@@ -263,6 +263,9 @@ def _request_line(line: bytes, start: int, note: Note) -> tuple[StartLine, list[
     form = grammar.TARGET.match(target) or (target == b"*" and method == b"OPTIONS")
     if method.upper() != b"CONNECT" and target and not form:
         note(dev.TARGET_FORM, here, here + len(target))
+    percent = grammar.PERCENT.search(target) if b"%" in target else None
+    if percent:
+        note(dev.TARGET_PERCENT, here + percent.start(), here + percent.end())
     fragment = target.find(b"#")
     if fragment >= 0:
         note(dev.TARGET_FRAGMENT, here + fragment, here + len(target))

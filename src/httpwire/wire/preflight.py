@@ -68,7 +68,7 @@ class Examiner:
         self._requests = self._answers = 0
         self._findings: list[Finding] = []
         self._unlisted = 0
-        self._closing = False  # a request asked to close: no answer is owed to what follows it
+        self._closing = False  # no answer is owed to what follows
         self._left_over: tuple[Deviation, int] | None = None
 
     @property
@@ -94,20 +94,28 @@ class Examiner:
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
-            if not isinstance(event, Message):
-                continue
-            if event.head and event.head.complete and not self._closing:
-                self._answers += 1  # it is read as a request, whatever it was meant to be
-                self._closing = _asks_to_close(event)
-            left_over = is_left_over(event, self._before)
-            if left_over and not self._left_over:
-                self._left_over = left_over, self._before.stop if self._before else event.start
-            if not self._left_over:
-                self._requests += 1
-                self._first = self._first or event
-                for finding in event.findings:
-                    self._tell(finding)
-            self._before = event
+            if isinstance(event, Message) and not self._handed_over(event):
+                self._message(event)
+
+    def _handed_over(self, message: Message) -> bool:
+        """Whether these octets are meant for the protocol that the request before asks for (RFC 9110 7.8)."""
+        before = self._before
+        asked = before is not None and before.values(b"upgrade") and b"upgrade" in _options(before)
+        return bool(asked) and not (message.head and message.head.line.version)
+
+    def _message(self, message: Message) -> None:
+        if message.head and message.head.complete and not self._closing:
+            self._answers += 1  # it is read as a request, whatever it was meant to be
+            self._closing = _is_last(message)
+        left_over = is_left_over(message, self._before)
+        if left_over and not self._left_over:
+            self._left_over = left_over, self._before.stop if self._before else message.start
+        if not self._left_over:
+            self._requests += 1
+            self._first = self._first or message
+            for finding in message.findings:
+                self._tell(finding)
+        self._before = message
 
     def _tell(self, finding: Finding) -> None:
         if len(self._findings) < _FINDINGS_KEPT:
@@ -116,16 +124,20 @@ class Examiner:
             self._unlisted += 1
 
 
-def _asks_to_close(message: Message) -> bool:
-    """RFC 9112 9.6: after this request the connection closes."""
-    options = b",".join(message.values(b"connection")).lower().split(b",")
-    return any(option.strip(b" \t") == b"close" for option in options)
+def _options(message: Message) -> list[bytes]:
+    """The connection options of a message, in lower case: RFC 9110 7.6.1."""
+    return [option.strip(b" \t") for value in message.values(b"connection") for option in value.lower().split(b",")]
+
+
+def _is_last(message: Message) -> bool:
+    """Whether the server closes after this request: RFC 9112 9.3, 9.6."""
+    options = _options(message)
+    version = message.head.line.version if message.head else b""
+    return b"close" in options or (version in (b"", b"HTTP/1.0") and b"keep-alive" not in options)
 
 
 def is_left_over(message: Message, before: Message | None) -> Deviation | None:
     """The deviation that `message` is, where it is no request but what the framing of `before` left over."""
     if before is None or before.framing is None or (message.head and message.head.line.version):
         return None
-    if before.framing.kind is Kind.NONE and before.values(b"upgrade"):
-        return None  # meant for the protocol that is asked for (RFC 9110 7.8)
     return LEFT_OVER.get(before.framing.kind)
