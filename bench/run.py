@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import socket
 import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 from measure import Command, side_by_side, table
@@ -95,8 +97,8 @@ def parsing(folder: Path) -> None:
     _beside_h11()
 
 
-def _one(folder: Path, name: str, answer: object, octets: int) -> None:
-    with serving(answer) as port:  # type: ignore[arg-type]
+def _one(folder: Path, name: str, answer: Callable[[socket.socket], None], octets: int) -> None:
+    with serving(answer) as port:
         words = [HTTPWIRE, "send", str(folder / "client_send.txt"), "--to", f"127.0.0.1:{port}"]
         command = Command(name, [*words, "-o", str(folder / "answer"), "-q"])
         side_by_side([command], 3, warm_up=0)

@@ -424,7 +424,7 @@ def test_expect_100_continue_is_sent_with_its_content_at_once(httpwire: Command,
     octets = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"
     request(tmp_path, octets)
     assert httpwire("send", "--to", serve(script).to).status == 0
-    assert done.is_set()
+    assert done.wait(20)
     assert b"".join(got) == octets
 
 

@@ -7,6 +7,7 @@ is asked for.
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 
@@ -83,7 +84,8 @@ def _repair_streams() -> None:
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are TextIOWrapper
+        if isinstance(stream, io.TextIOWrapper):  # a caller of main() may have put something else there
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _overview(tr: Translator) -> str:

@@ -20,9 +20,8 @@ from httpwire.language import N_, Translator
 from httpwire.net.client import Transfer
 from httpwire.net.options import TimeLimits, TlsOptions
 from httpwire.net.target import DEFAULT_TARGET, parse_target
-from httpwire.views import account
+from httpwire.views import account, outcome
 from httpwire.views.text import printable
-from httpwire.wire.deviations import Reaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class _Run:
             error, status = caught, of_error(caught)
         self._account(status)
         if status != ExitStatus.DONE:
-            self._console.failure(self._failure(status, error))
+            self._console.failure(self._failure(error))
         if self._json:
             self._print_json(error, status)
         return status
@@ -239,7 +238,8 @@ class _Run:
         if ready not in connection.times:
             return
         expected = self._examination.answers
-        lines = [(tr("sent"), self._sent(connection.sent))]
+        whole = self._outgoing.octets if self._outgoing else connection.sent
+        lines = [account.sent_line(connection.sent, whole, tr)]
         lines += account.answer_lines(connection, expected, tr)
         found = [f for exchange in connection.exchanges for m in exchange.responses for f in m.findings]
         lines += account.finding_lines([*found, *connection.findings], tr, notes=self._verbose)
@@ -248,60 +248,22 @@ class _Run:
             lines += account.content_lines(connection, saved, expected, tr)
         lines.append(account.times_line(connection, tr))
         if saving and saved:
-            lines.append((tr("saved"), tr("{path}, {size}", path=_name(saved, tr), size=self._bytes(saving.octets))))
+            path, size = outcome.path_of(saved, tr), outcome.bytes_of(saving.octets, tr)
+            lines.append((tr("saved"), tr("{path}, {size}", path=path, size=size)))
         self._console.lines(lines)
 
-    def _sent(self, sent: int) -> str:
-        whole = self._outgoing.octets if self._outgoing else sent
-        if sent == whole:
-            return self._bytes(sent)
-        tr = self._tr
-        return tr("{sent} of {whole} bytes: no more was taken", sent=f"{sent:,}", whole=f"{whole:,}")
-
-    def _bytes(self, octets: int) -> str:
-        return self._tr.plural("{n} byte", "{n} bytes", octets)
-
-    def _failure(self, status: int, error: HttpwireError | None) -> list[str]:
+    def _failure(self, error: HttpwireError | None) -> list[str]:
         """What failed, what was kept and where, what to try."""
-        tr = self._tr
-        parts = [error.sentence(tr) if error else self._disappointment(status, tr)]
-        sent = self._transfer.connection.sent if self._transfer else 0
-        if isinstance(error, TimedOut) and self._examination and sent:
-            waits = [f for f in self._examination.findings if f.deviation.apache is Reaction.WAITS]
-            for finding in waits[:1]:
-                says = tr.sentence(finding.deviation.says, finding.details)
-                parts.append(tr("the request itself makes the server wait: {says}", says=says))
-                if finding.deviation.repair:
-                    parts.append(tr("repair: {flag}", flag=finding.deviation.repair))
-        parts.append(self._kept())
+        tr, saving = self._tr, self._saving
+        connection = self._transfer.connection if self._transfer else None
+        parts = [error.sentence(tr) if error else outcome.shortcoming(connection, tr)]
+        if isinstance(error, TimedOut) and self._examination and connection and connection.sent:
+            parts.extend(outcome.why_it_waits(self._examination, tr))
+        if saving:
+            parts.append(outcome.kept(saving, connection, tr, earlier=os.path.exists(saving.path)))
         if error:
             parts.append(error.advice(tr))
         return parts
-
-    def _disappointment(self, status: int, tr: Translator) -> str:
-        """Why the answer is not good enough, where nothing failed on our side."""
-        transfer = self._transfer
-        if status == ExitStatus.EMPTY_ANSWER or not transfer:
-            return tr("the server closed the connection without an answer")
-        for exchange in transfer.connection.exchanges:
-            if not exchange.complete:
-                ending = account.ending(exchange, transfer.connection, tr)
-                if status == ExitStatus.UNDECIDABLE:
-                    return tr("where the answer ends can't be known: {why}", why=ending)
-                return tr("the answer was cut short: {why}", why=ending)
-        return tr("the answers were cut short")
-
-    def _kept(self) -> str:
-        saving, tr = self._saving, self._tr
-        if not saving:
-            return ""
-        if not saving.octets:
-            received = self._transfer.connection.received if self._transfer else 0
-            return tr("nothing could be saved") if received else tr("nothing was received")
-        kept = tr("{size} of the answer kept in {path}", size=self._bytes(saving.octets), path=_name(saving.saved, tr))
-        if saving.saved != saving.path and os.path.exists(saving.path):
-            kept += tr(", {path} is as it was", path=saving.path)
-        return kept
 
     def _print_json(self, error: HttpwireError | None, status: int) -> None:
         import json
@@ -309,22 +271,17 @@ class _Run:
         from httpwire.views.report import report
 
         connection = self._transfer.connection if self._transfer else None
-        english = Translator()
         failure = None
         if error:
             failure = {"kind": type(error).__name__, "message": str(error)}
         elif status != ExitStatus.DONE:
-            failure = {"kind": "IncompleteAnswer", "message": self._disappointment(status, english)}
+            failure = {"kind": "IncompleteAnswer", "message": outcome.shortcoming(connection, Translator())}
         made = report(self._outgoing, self._examination, connection, self._saving, failure, status)
         text = json.dumps(made, ensure_ascii=True) + "\n"
         if self._output == "-":
             sys.stderr.write(text)  # standard output is the answer's
         else:
             say(text)
-
-
-def _name(path: str, tr: Translator) -> str:
-    return tr("standard output") if path == "-" else printable(path)
 
 
 def _same_file(one: str, other: str) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from httpwire.capture.model import Connection, Ending, EventKind, WireEvent
 from httpwire.language import N_, Translator
+from httpwire.views.outcome import ENDINGS, bytes_of, ending
 from httpwire.views.text import duration, printable, quoted, visible
 from httpwire.wire.deviations import Deviation, Finding, Reaction
 from httpwire.wire.element import Direction
-from httpwire.wire.exchange import Exchange, Outcome
+from httpwire.wire.exchange import Outcome
 from httpwire.wire.framing import Kind
 from httpwire.wire.message import Message
 
@@ -46,7 +47,7 @@ _DECODERS = {
 
 def request_lines(outgoing: Outgoing, examination: Examination, tr: Translator) -> Iterator[Line]:
     """What is about to be sent."""
-    size = tr.plural("{n} byte", "{n} bytes", outgoing.octets)
+    size = bytes_of(outgoing.octets, tr)
     name = tr("standard input") if outgoing.name == "-" else printable(outgoing.name)
     first = examination.first
     line = visible(b" ".join(part for part in first.head.line[:3] if part), 100) if first and first.head else ""
@@ -128,7 +129,7 @@ def event_line(event: WireEvent, connection: Connection, tr: Translator) -> Line
     if event.kind is EventKind.SEGMENT:
         sent = event.direction is Direction.REQUEST
         arrow, before = (">", connection.sent) if sent else ("<", connection.received)
-        amount = tr.plural("{n} byte", "{n} bytes", len(event.data))
+        amount = bytes_of(len(event.data), tr)
         return at, f"{arrow} {amount} @{before:,} {quoted(event.data[:61], 60)}"
     says = {
         EventKind.TRY: N_("trying {data}"),
@@ -141,11 +142,18 @@ def event_line(event: WireEvent, connection: Connection, tr: Translator) -> Line
     }[event.kind]
     data = visible(event.data)
     if event.kind is EventKind.ENDED:
-        data = tr(_ENDINGS[Ending(data)])
+        data = tr(ENDINGS[Ending(data)])
     elif event.kind is EventKind.REFUSED:
         address, _, why = data.rpartition(": ")
         data = f"{address}: {tr(why)}"
     return at, tr(says, data=data)
+
+
+def sent_line(sent: int, whole: int, tr: Translator) -> Line:
+    """How much of the request went out."""
+    if sent == whole:
+        return tr("sent"), bytes_of(sent, tr)
+    return tr("sent"), tr("{sent} of {whole} bytes: no more was taken", sent=f"{sent:,}", whole=f"{whole:,}")
 
 
 def answer_lines(connection: Connection, expected: int, tr: Translator) -> Iterator[Line]:
@@ -176,59 +184,11 @@ _OUTCOMES = {
     Outcome.UNDECIDABLE: N_("undecidable"),
     Outcome.NO_ANSWER: N_("no answer"),
 }
-_ENDINGS = {
-    Ending.COMPLETE: N_("every answer is complete"),
-    Ending.TUNNEL_SILENT: N_("the tunnel was silent until the time-out"),
-    Ending.CLOSED: N_("the server closed the connection"),
-    Ending.TLS_TRUNCATED: N_("the TLS connection was closed without close_notify"),
-    Ending.TIMED_OUT: N_("the time ran out"),
-    Ending.INTERRUPTED: N_("it was interrupted"),
-    Ending.NOT_CONNECTED: N_("no connection was made"),
-    Ending.FAILED: N_("the connection broke"),
-    Ending.OVER_LIMIT: N_("we stopped reading"),
-    Ending.GIVEN_UP: N_("it was abandoned"),
-}
 
 
 def _status_line(message: Message) -> str:
     line = message.head.line if message.head else None
     return visible(b" ".join((line.version, b"%03d" % line.status, line.reason)).rstrip(), 200) if line else ""
-
-
-def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
-    """Why the answer of `exchange` is over: the rule, or what is missing."""
-    response = exchange.response
-    ended = tr(_ENDINGS[connection.ended]) if connection.ended else tr("no answer came")
-    if response is None:
-        return ended
-    framing = response.framing
-    wire = response.stop - response.start
-    if framing is None:
-        return tr("{ended} inside the head, after {n} bytes", ended=ended, n=f"{wire:,}")
-    rule = tr("{says} ({section})", says=tr(framing.rule.says), section=framing.rule.section)
-    if exchange.outcome is Outcome.UNDECIDABLE:
-        kept = tr.plural("{n} byte is kept", "{n} bytes are kept", wire)
-        return tr("{rule}: where it ends can't be known; {kept}", rule=rule, kept=kept)
-    sizes = _sizes(response, tr)
-    if exchange.complete:
-        return tr("{rule}: {sizes}", rule=rule, sizes=sizes)
-    if framing.kind is Kind.LENGTH and framing.length is not None:
-        of = tr(
-            "only {got} of {length} bytes of content arrived", got=f"{response.octets:,}", length=f"{framing.length:,}"
-        )
-    elif framing.kind is Kind.CHUNKED:
-        of = tr("the last chunk did not arrive; {sizes}", sizes=sizes)
-    else:
-        of = sizes
-    return tr("{ended}: {of}", ended=ended, of=of)
-
-
-def _sizes(response: Message, tr: Translator) -> str:
-    head = response.content_start - response.start
-    content = tr.plural("{n} byte", "{n} bytes", response.octets)
-    if response.framing and response.framing.kind is Kind.CHUNKED:
-        content = tr.plural("{size} in {n} chunk", "{size} in {n} chunks", response.chunks, size=content)
-    return tr("head {head} bytes, content {content}", head=f"{head:,}", content=content)
 
 
 def content_lines(connection: Connection, path: str, expected: int, tr: Translator) -> Iterator[Line]:

@@ -23,6 +23,7 @@ from httpwire.wire.record import Record, at
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from httpwire.wire.head import Note
+    from httpwire.wire.stream import Event
 
 #: For `opaque`: no octet to come needs looking at.
 UNBOUNDED = 1 << 62
@@ -72,7 +73,7 @@ class RunReader:
     def opaque(self) -> int:
         return UNBOUNDED if self.remaining is None else self.remaining
 
-    def read(self, buffer: Buffer, out: list[Element]) -> bool:
+    def read(self, buffer: Buffer, out: list[Event]) -> bool:
         count = min(len(buffer), self.opaque)
         if count:
             out.append(Element(self.kind, buffer.start, buffer.start + count))
@@ -128,7 +129,7 @@ class ChunkReader:
         self._closing = self._left == 0
         return False
 
-    def read(self, buffer: Buffer, out: list[Element]) -> bool:
+    def read(self, buffer: Buffer, out: list[Event]) -> bool:
         first = buffer.start
         try:
             while not self._in_trailers and self._read_part(buffer, out):
@@ -138,7 +139,7 @@ class ChunkReader:
                 out.append(Element(ElementKind.CHUNKED, first, buffer.start))
         return self._in_trailers and self._read_trailers(buffer, out)
 
-    def _read_part(self, buffer: Buffer, out: list[Element]) -> bool:
+    def _read_part(self, buffer: Buffer, out: list[Event]) -> bool:
         """Take the next part of a chunk; False when more octets are needed for it."""
         if self._left:
             count = min(self._left, len(buffer))
@@ -178,7 +179,7 @@ class ChunkReader:
             before = size
         buffer.take(position)
 
-    def _read_data_end(self, buffer: Buffer, out: list[Element]) -> bool:
+    def _read_data_end(self, buffer: Buffer, out: list[Event]) -> bool:
         octets = buffer.octets
         if octets.startswith(b"\r\n"):
             count = 2
@@ -196,7 +197,7 @@ class ChunkReader:
         self._closing = False
         return True
 
-    def _read_size_line(self, buffer: Buffer, out: list[Element]) -> bool:
+    def _read_size_line(self, buffer: Buffer, out: list[Event]) -> bool:
         start = buffer.start
         octets = buffer.octets
         limit = self._limits.chunk_line
@@ -240,7 +241,7 @@ class ChunkReader:
             self._in_trailers = True
         return True
 
-    def _read_trailers(self, buffer: Buffer, out: list[Element]) -> bool:
+    def _read_trailers(self, buffer: Buffer, out: list[Event]) -> bool:
         """Trailer lines up to a blank line, whole: they are few and bounded."""
         octets = buffer.octets
         limit = self._limits.head
@@ -275,13 +276,14 @@ def _same_chunks(digit: bytes) -> re.Pattern[bytes]:
 
 def unchunk(octets: bytes) -> bytes:
     """The data of each chunk in `octets`, joined, as far as they can be read."""
+    from contextlib import suppress  # here alone: it would cost the command its start
+
     buffer = Buffer()
     buffer.add(octets)
-    elements: list[Element] = []
+    events: list[Event] = []
     most = len(octets) + 1  # a limit was for whoever received it
     reader = ChunkReader(Limits(most, most, most, most), lambda *_, **__: None, detail=True)
-    try:
-        reader.read(buffer, elements)
-    except Lost:
-        elements.append(Element(ElementKind.UNDECIDED, buffer.start, len(octets)))  # what stands before it is content
+    with suppress(Lost):  # what stands before a broken chunk is content all the same
+        reader.read(buffer, events)
+    elements = (event for event in events if isinstance(event, Element))
     return b"".join(octets[e.start : e.stop] for e in elements if e.kind is ElementKind.CHUNK_DATA)

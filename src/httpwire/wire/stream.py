@@ -148,7 +148,7 @@ class Stream:
                     return
             else:
                 try:
-                    if not self._reader.read(self._buffer, out):  # type: ignore[arg-type]  # elements are events
+                    if not self._reader.read(self._buffer, out):
                         return
                 except Lost as lost:
                     self._lose(lost.rule)
