@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import GET, Command, Serve, answer, failure, files, ok, report, request, until_closed
+from command import Command, failure, files, report, request
 
 from conftest import Ran, read_head
+from loopback import GET, Serve, answer, ok, until_closed
 
 HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 CONNECT = b"CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n"

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import GET, Command, Serve, failure, ok, report, request, until_closed
+from command import Command, failure, report, request
+
+from loopback import GET, Serve, ok, until_closed
 
 
 class Recorder:

@@ -14,26 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import (
-    GET,
-    Command,
-    Serve,
-    answer,
-    arrived,
-    ended,
-    environ,
-    failure,
-    files,
-    free_port,
-    ok,
-    request,
-    reset,
-    start,
-    until_closed,
-    wait_for,
-)
+from command import Command, arrived, ended, environ, failure, files, request, start, wait_for
 
 from conftest import Ran, read_head
+from loopback import GET, Serve, answer, free_port, ok, reset, until_closed
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nhello, world"
 EARLIER = b"an earlier good answer"

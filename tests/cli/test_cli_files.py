@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
-from command import GET, Command, Serve, answer, ended, environ, failure, files, ok, request, start, until_closed
+from command import Command, ended, environ, failure, files, request, start
 
 from conftest import read_head
+from loopback import GET, Serve, answer, ok, until_closed
 
 LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + bytes(range(250)) * 12_000
 

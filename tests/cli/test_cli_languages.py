@@ -7,7 +7,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from command import GET, Command, Serve, answer, failure, free_port, ok, request, until_closed
+from command import Command, failure, request
+
+from loopback import GET, Serve, answer, free_port, ok, until_closed
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 ENGLISH = re.compile(

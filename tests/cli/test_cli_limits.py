@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import Serve, environ, failure, request
+from command import environ, failure, request
 
 from conftest import Ran, read_head
+from loopback import Serve
 
 MIB = 1 << 20
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import GET, Command, Serve, answer, environ, failure, free_port, ok, report, request, until_closed
+from command import Command, environ, failure, report, request
 
 from conftest import read_head
+from loopback import GET, Serve, answer, free_port, ok, until_closed
 
 
 def labels(stderr: str) -> list[str]:

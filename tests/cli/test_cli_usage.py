@@ -8,9 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from command import GET, Command, Serve, answer, failure, files, free_port, ok, request
+from command import Command, failure, files, request
 
 from conftest import Ran
+from loopback import GET, Serve, answer, free_port, ok
 
 WRONG = {
     "unknown-verb": (["sned"], ["sned"]),

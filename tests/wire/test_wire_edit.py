@@ -275,3 +275,22 @@ def test_what_can_t_be_read_is_left_alone() -> None:
     assert plan(Edits(crlf=True), [octets]) == []
     assert applied(octets, plan(Edits(set=(b"A: b",)), [octets])).count(b"A: b\r\n") == 1
     assert [message.complete for message in run([octets], Direction.REQUEST).messages] == [False]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi there\r\n\r\n",
+    ],
+    ids=["frames of another protocol", "content that is too long"],
+)
+def test_a_field_is_set_in_requests_alone(octets: bytes) -> None:
+    """What follows the request is none, although it ends with a blank line: nothing is put into it."""
+    patches = plan(Edits(set=(b"Host: b",)), [octets])
+    assert [(patch.old, patch.new) for patch in patches] == [(b"Host: a", b"Host: b")]
+
+
+def test_frames_of_another_protocol_are_no_content() -> None:
+    octets = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi"
+    assert plan(Edits(fix_length=True), [octets]) == []

@@ -81,8 +81,8 @@ def _repair_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number; writing to it fails, as it should
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  # for as long as the process lives
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115  # likewise
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a caller of main() may have put something else there
             stream.reconfigure(errors="backslashreplace")
@@ -150,5 +150,7 @@ def run() -> NoReturn:
         try:
             stream.flush()
         except OSError:
-            status = status or 23  # text that was never written; ExitStatus.COULD_NOT_SAVE
+            from httpwire.cli.status import ExitStatus
+
+            status = status or ExitStatus.COULD_NOT_SAVE  # it was text that is now never written
     os._exit(status)

@@ -146,10 +146,9 @@ class _Run:
         except HttpwireError as caught:
             error, status = caught, of_error(caught)
         except BaseException:
+            # A second Ctrl-C, or a fault of ours: what came is kept all the same.
             if self._saving:
-                self._saving.finish(
-                    complete=False
-                )  # a second Ctrl-C, or a fault of ours: what came is kept all the same
+                self._saving.finish(complete=False)
             raise
         try:
             if self._saving:

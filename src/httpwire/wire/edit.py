@@ -11,7 +11,7 @@ from httpwire.wire.element import Direction, Element, ElementKind
 from httpwire.wire.framing import Kind, Rule
 from httpwire.wire.head import FieldLine, Head
 from httpwire.wire.message import Message
-from httpwire.wire.preflight import is_left_over
+from httpwire.wire.preflight import is_handed_over, is_left_over
 from httpwire.wire.record import Record, at
 from httpwire.wire.stream import Stream
 
@@ -86,8 +86,9 @@ class Planner:
         self._stream = Stream(Direction.REQUEST, detail=True)
         self._edits = edits
         self._patches: list[Patch] = []
-        self._before: Message | None = None
-        self._open_ended: Message | None = None  # its content goes on to the end of the octets
+        self._before: Message | None = None  # the last request; its head is not edited yet
+        self._open_ended = False  # its content goes on to the end of the octets
+        self._over = False  # what follows it is no request
 
     @property
     def opaque(self) -> int:
@@ -101,7 +102,7 @@ class Planner:
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
-            if self._open_ended:
+            if self._over:
                 return
             if isinstance(event, Element):
                 self._line_end(event)
@@ -110,12 +111,10 @@ class Planner:
 
     def finish(self) -> list[Patch]:
         self._take(self._stream.feed_eof())
-        if self._open_ended and self._open_ended.head:
-            # Its own patches were not made yet: the head waits for its length.
-            length = self._stream.offset - self._open_ended.content_start
-            self._edit_head(self._open_ended.head, length)
-        elif self._before and self._before.head:
-            self._edit_head(self._before.head, self._known_length(self._before))
+        last = self._before
+        if last and last.head:
+            to_the_end = self._stream.offset - last.content_start
+            self._edit_head(last.head, to_the_end if self._open_ended else self._known_length(last))
         # What is put in at an offset comes before what is replaced there.
         self._patches.sort(key=lambda patch: (patch.offset, bool(patch.old)))
         return self._patches
@@ -126,17 +125,22 @@ class Planner:
 
     def _message(self, message: Message) -> None:
         """A head is edited once the message after it shows whether its content ended there."""
-        before, self._before = self._before, message
-        if self._edits.fix_length:
-            if before and is_left_over(message, before) and before.framing and before.framing.kind is not Kind.CHUNKED:
-                self._open_ended = before
+        before = self._before
+        if is_handed_over(message, before):
+            self._over = True
+        elif before and is_left_over(message, before):
+            if self._edits.fix_length and before.framing and before.framing.kind is not Kind.CHUNKED:
+                self._over = self._open_ended = True
                 # Empty lines behind it belong to its content after all.
                 self._patches = [patch for patch in self._patches if patch.offset < before.content_start]
-                return
-            if _is_short(message):
-                self._open_ended = message
-        if before and before.head:
-            self._edit_head(before.head, self._known_length(before))
+            elif message.head:
+                self._line_ends(message.head)  # no request to set a field in; a server reads its lines all the same
+        else:
+            self._before = message
+            if self._edits.fix_length and _is_short(message):
+                self._over = self._open_ended = True
+            if before and before.head:
+                self._edit_head(before.head, self._known_length(before))
 
     def _known_length(self, message: Message) -> int | None:
         """The length to state once in a message that is sound but repeats it; None to leave it as it is."""
@@ -172,20 +176,18 @@ class Planner:
             put(b"Content-Length", b"Content-Length: %d" % length)
         for line in head_lines:
             self._edit_line(head, line, replaced.get(line.start), remove=line.start in removed)
-        self._line_ends(head, head_lines, removed, replaced)
+        taken = (
+            (line.start, line.stop if line.start in removed else line.stop - 1)
+            for line in head_lines
+            if line.start in removed or line.start in replaced
+        )
+        self._line_ends(head, taken)
         last = head_lines[-1].start if head_lines else -1
         self._end_head(head, added, dropped=last in removed, replaced=last in replaced)
 
-    def _line_ends(
-        self, head: Head, lines: tuple[FieldLine, ...], removed: set[int], replaced: dict[int, bytes]
-    ) -> None:
-        """Patch the line ends of a head, but not those that go with what other patches take away."""
-        taken = [
-            (line.start, line.stop if line.start in removed else line.stop - 1)
-            for line in lines
-            if line.start in removed or line.start in replaced
-        ]
-        taken.reverse()
+    def _line_ends(self, head: Head, taken: Iterable[tuple[int, int]] = ()) -> None:
+        """Patch the line ends of a head, but not those in what other patches take away: starts and stops, in order."""
+        taken = list(taken)[::-1]
         for element in head.elements():
             while taken and taken[-1][1] <= element.start:
                 taken.pop()

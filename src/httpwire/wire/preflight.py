@@ -94,14 +94,8 @@ class Examiner:
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
-            if isinstance(event, Message) and not self._handed_over(event):
+            if isinstance(event, Message) and not is_handed_over(event, self._before):
                 self._message(event)
-
-    def _handed_over(self, message: Message) -> bool:
-        """Whether these octets are meant for the protocol that the request before asks for (RFC 9110 7.8)."""
-        before = self._before
-        asked = before is not None and before.values(b"upgrade") and b"upgrade" in _options(before)
-        return bool(asked) and not (message.head and message.head.line.version)
 
     def _message(self, message: Message) -> None:
         if message.head and message.head.complete and not self._closing:
@@ -134,6 +128,12 @@ def _is_last(message: Message) -> bool:
     options = _options(message)
     version = message.head.line.version if message.head else b""
     return b"close" in options or (version in (b"", b"HTTP/1.0") and b"keep-alive" not in options)
+
+
+def is_handed_over(message: Message, before: Message | None) -> bool:
+    """Whether `message` is none, but octets for the protocol that the request `before` asks for (RFC 9110 7.8)."""
+    asked = before is not None and before.values(b"upgrade") and b"upgrade" in _options(before)
+    return bool(asked) and not (message.head and message.head.line.version)
 
 
 def is_left_over(message: Message, before: Message | None) -> Deviation | None:

@@ -37,8 +37,7 @@ class Stream:
     `methods` (responses only) is a queue of the methods that await an answer, None where one
     is not known; the stream takes from it, and calls octets EXTRA while it is empty, unless
     `anticipate`, asked then, puts a method in. Without `methods` every message is read, as an
-    answer to an unknown method. With `detail` each part of
-    each chunk is an element of its own.
+    answer to an unknown method. With `detail` each part of each chunk is an element of its own.
     """
 
     def __init__(
