@@ -6,7 +6,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from loopback import GET, Serve, answer, free_port, ok, until_closed
 
 import httpwire
 from conftest import read_head
@@ -25,6 +24,7 @@ from httpwire.errors import (
 )
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind, Rule
+from loopback import GET, Serve, answer, free_port, ok, until_closed
 
 TWO = GET + b"HEAD /b HTTP/1.1\r\nHost: a\r\n\r\n"
 

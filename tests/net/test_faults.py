@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from loopback import GET, Serve, answer, free_port, ok, reset, until_closed
 
 from conftest import Server, read_head
 from httpwire import Outcome, TimeLimits, Transfer, open_transfer, send
@@ -28,6 +27,7 @@ from httpwire.errors import (
 from httpwire.wire.element import Direction
 from httpwire.wire.exchange import Exchange
 from httpwire.wire.framing import Kind
+from loopback import GET, Serve, answer, free_port, ok, reset, until_closed
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nhello, world"
 CHUNKED = (
