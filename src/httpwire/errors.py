@@ -5,7 +5,10 @@ HttpwireError
 |   +-- TargetInvalid     the target is no address
 |   +-- RequestUnreadable the request can't be read, or is empty
 |   +-- OutputUnwritable  the answer's file can't be written
+|   +-- AnswerUnreadable  a recorded answer can't be read
 |   +-- ApacheFailed      the demo's Apache did not start
+|   +-- AuthorityFailed   the local certificate authority can't be made or read
++-- ListenFailed          the address can't be listened on
 +-- SaveFailed            writing the answer failed on the way
 +-- NetworkError          carries the `connection` with all that happened on it
     +-- NameNotResolved
@@ -107,6 +110,24 @@ class ApacheFailed(UsageError):
 
     template = N_("the private Apache did not start: {why}")
     hint = N_("or use the built-in server: --server builtin")
+
+
+class AnswerUnreadable(UsageError):
+    """The recorded answer at `path` can't be read, or there is nothing in it."""
+
+    template = N_("can't read the answer {path}: {why}")
+
+
+class AuthorityFailed(UsageError):
+    """The local certificate authority's file at `path` can't be made, read or used."""
+
+    template = N_("can't use the local certificate authority {path}: {why}")
+
+
+class ListenFailed(HttpwireError):
+    """`address` can't be listened on."""
+
+    template = N_("can't listen on {address}: {why}")
 
 
 class SaveFailed(HttpwireError):

@@ -397,7 +397,7 @@ def test_a_server_that_speaks_first(httpwire: Command, tmp_path: Path, serve: Se
     request(tmp_path)
     ran = httpwire("send", "--to", serve(script).to)
     assert ran.status == 8
-    assert "the answer is not HTTP" in failure(ran)
+    assert "this is not HTTP/1.1" in failure(ran)
     assert (tmp_path / "client_recv.txt.partial").read_bytes() == b"SSH-2.0-x\r\n"
 
 

@@ -46,6 +46,7 @@ class Ending(Enum):
     FAILED = "failed"
     OVER_LIMIT = "over-limit"  # we stopped reading what never ends
     GIVEN_UP = "given-up"  # whoever asked for it went away
+    REFUSED = "refused"  # what a client sent can't be taken as a request; we closed
 
     @property
     def ends_messages(self) -> bool:

@@ -17,8 +17,17 @@ from httpwire.wire.preflight import Examination, Examiner
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Protocol
 
-    from httpwire.wire.edit import Edits, Patch, Planner
+    from httpwire.wire.edit import Edits, Patch
+
+    class Reader(Protocol):
+        """Takes octets by `feed`, or by `skip` as many as are `opaque`: a Stream, an Examiner, a Planner."""
+
+        @property
+        def opaque(self) -> int: ...
+        def feed(self, data: bytes, /) -> object: ...
+        def skip(self, count: int, /) -> object: ...
 
 
 BLOCK = 256 << 10
@@ -39,17 +48,17 @@ class _Memory:
 
 class _File:
     def __init__(self, fd: int, octets: int) -> None:
-        self._fd = fd
+        self.fd = fd
         self.octets = octets
 
     def read_at(self, offset: int, count: int) -> bytes:
-        os.lseek(self._fd, offset, os.SEEK_SET)
-        return os.read(self._fd, count)
+        os.lseek(self.fd, offset, os.SEEK_SET)
+        return os.read(self.fd, count)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd = -1
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
 
 
 class Outgoing:
@@ -116,7 +125,12 @@ class Outgoing:
                 yield piece
                 offset += len(piece)
 
-    def _walk(self, reader: Examiner | Planner) -> None:
+    @property
+    def descriptor(self) -> int | None:
+        """The descriptor of a file whose octets these are, unpatched; None where there is no such file."""
+        return None if self.patches or isinstance(self._original, _Memory) else self._original.fd
+
+    def walk(self, reader: Reader) -> None:
         """Show the octets to `reader`; content that decides nothing is not even read."""
         position = 0
         while position < self.octets:
@@ -134,7 +148,7 @@ class Outgoing:
     def examine(self) -> Examination:
         """What is to be known of these octets as requests."""
         examiner = Examiner()
-        self._walk(examiner)
+        self.walk(examiner)
         return examiner.finish()
 
     def edit(self, edits: Edits) -> None:
@@ -142,7 +156,7 @@ class Outgoing:
         from httpwire.wire.edit import Planner
 
         planner = Planner(edits)
-        self._walk(planner)
+        self.walk(planner)
         self.patches = planner.finish()
         self._lay()
 
@@ -255,7 +269,8 @@ class Saving:
             short = name if len(os.fsencode(name)) < 200 else name[:40]
             self._temporary = os.path.join(folder, f"{short}.{os.getpid()}-{number}.tmp")
             try:
-                return os.open(self._temporary, flags | os.O_EXCL, 0o666 if self._mode is None else self._mode)
+                flags = flags & ~os.O_WRONLY | os.O_RDWR | os.O_EXCL
+                return os.open(self._temporary, flags, 0o666 if self._mode is None else self._mode)
             except FileExistsError:
                 continue
         raise FileExistsError(17, os.strerror(17), self._temporary)
@@ -271,8 +286,18 @@ class Saving:
         except OSError as error:
             raise SaveFailed(path=self.path, why=error.strerror or str(error), errno=error.errno) from error
 
-    def finish(self, *, complete: bool) -> None:
-        """Close the file and give it its name; an empty one that is incomplete is removed. Raises SaveFailed."""
+    def fileno(self) -> int:
+        """The descriptor; what was written can be read there, but for a pipe or a device."""
+        return self._fd
+
+    def drop(self) -> None:
+        """Close the file and remove it: its octets are elsewhere. Raises SaveFailed."""
+        self.octets = 0
+        self.finish(complete=False)
+
+    def finish(self, *, complete: bool, ending: str = ".partial") -> None:
+        """Close the file and give it its name, with `ending` where it is not complete; an empty one that is incomplete
+        is removed. Raises SaveFailed."""
         try:
             os.close(self._fd)
             if not self._temporary:
@@ -280,10 +305,10 @@ class Saving:
             elif complete or self.octets:
                 if self._mode is not None:
                     os.chmod(self._temporary, self._mode)
-                final = self._final if complete else self._final + ".partial"
+                final = self._final if complete else self._final + ending
                 os.replace(self._temporary, final)
                 linked = self._final != os.path.abspath(self.path)
-                self.saved = final if linked else self.path if complete else self.path + ".partial"
+                self.saved = final if linked else self.path if complete else self.path + ending
             else:
                 os.unlink(self._temporary)
         except OSError as error:

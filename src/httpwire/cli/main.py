@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "send": N_("send a recorded request to a real server and keep its answer"),
+    "record": N_("keep what a browser sends, byte for byte"),
+    "serve": N_("answer requests with recorded bytes"),
     "demo": N_("see it work: a server of its own, a request as Chrome sends it, the answer"),
 }
 
@@ -62,6 +64,14 @@ def _run(words: list[str], tr: Translator) -> int:
         from httpwire.cli import send
 
         return send.run(words[1:], tr)
+    if name == "record":
+        from httpwire.cli import record
+
+        return record.run(words[1:], tr)
+    if name == "serve":
+        from httpwire.cli import serve
+
+        return serve.run(words[1:], tr)
     if name == "demo":
         from httpwire.cli import demo
 

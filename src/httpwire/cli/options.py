@@ -83,6 +83,17 @@ class Arguments:
             raise UsageError(N_("--{option} takes a number of seconds, not {value}"), option=name, value=text)
         return float(text)
 
+    def number(self, name: str, default: int, *, least: int) -> int:
+        """The value as a whole number, `least` or more. Raises UsageError."""
+        if name not in self._given:
+            return default
+        text = self.last(name)
+        if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) < least:
+            raise UsageError(
+                N_("--{option} takes a whole number from {least}, not {value}"), option=name, least=least, value=text
+            )
+        return int(text)
+
 
 def read(verb: Verb, arguments: list[str]) -> Arguments:
     """Read the arguments of `verb`. Raises UsageError."""

@@ -21,6 +21,7 @@ class ExitStatus:
     UNDECIDABLE = 8
     CUT_SHORT = 18
     COULD_NOT_SAVE = 23
+    COULD_NOT_LISTEN = 45
     TIMED_OUT = 28
     TLS = 35
     EMPTY_ANSWER = 52
@@ -34,6 +35,7 @@ class ExitStatus:
 _OF_ERRORS: dict[type[errors.HttpwireError], int] = {
     errors.UsageError: ExitStatus.USAGE,
     errors.SaveFailed: ExitStatus.COULD_NOT_SAVE,
+    errors.ListenFailed: ExitStatus.COULD_NOT_LISTEN,
     errors.NameNotResolved: ExitStatus.NAME_NOT_RESOLVED,
     errors.ConnectFailed: ExitStatus.COULD_NOT_CONNECT,
     errors.CertificateNotTrusted: ExitStatus.NOT_TRUSTED,

@@ -38,6 +38,7 @@ class AlertReceived(OSError):
 
 class TlsTransport(Transport):
     sock: ssl.SSLSocket
+    takes_files = False  # what goes out is not what is in the file
 
     def recv(self, count: int) -> bytes | None:
         try:
@@ -69,11 +70,102 @@ class TlsTransport(Transport):
                 raise AlertReceived(error) from error
         return sent
 
-    def close(self) -> None:
+    def finish(self) -> None:
         # One try to say close_notify; a peer that is gone, or slow to say its own, is not waited for.
         with contextlib.suppress(OSError, ValueError):
             self.sock.unwrap()
+
+    def close(self) -> None:
+        self.finish()
         self.sock.close()
+
+
+class AcceptedTls(Transport):
+    """A server's side of TLS, with `made` as its context. The first reads make the handshake; where the client speaks
+    plain HTTP, its octets are read as they are, and `plain` says so."""
+
+    takes_files = False
+    holds_more = True
+
+    def __init__(self, sock: socket.socket, made: ssl.SSLContext) -> None:
+        super().__init__(sock)
+        self._context = made
+        self._inner: Transport | None = None
+        self._ready = False
+
+    def recv(self, count: int) -> bytes | None:
+        inner = self._inner or self._begin()
+        if inner is None:
+            return None
+        if not self._ready and isinstance(inner, TlsTransport) and not self._shake(inner.sock):
+            return None
+        data = inner.recv(count)
+        self.truncated, self.recv_needs = inner.truncated, inner.recv_needs
+        return data
+
+    def _begin(self) -> Transport | None:
+        """Look at the first octet: in TLS it is that of a handshake record (RFC 8446 5.1)."""
+        try:
+            first = self.sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return None
+        if first and first != b"\x16":
+            self._inner, self.plain, self.holds_more = Transport(self.sock), True, False
+        else:
+            # The socket is taken over by the wrapped one, under the same number.
+            self.sock = self._context.wrap_socket(
+                self.sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
+            )
+            self._inner = TlsTransport(self.sock)
+        return self._inner
+
+    def _shake(self, sock: ssl.SSLSocket) -> bool:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self.recv_needs = READ
+        except ssl.SSLWantWriteError:
+            self.recv_needs = WRITE
+        except (OSError, ValueError) as error:
+            raise HandshakeFailed(error) from error
+        else:
+            from httpwire.net.authority import asked_name
+
+            self._ready = True
+            self.name = asked_name(sock)
+            self.facts = _facts(sock, verified=False)
+            return True
+        return False
+
+    def send(self, data: memoryview) -> int:
+        assert self._inner
+        sent = self._inner.send(data)
+        self.send_needs = self._inner.send_needs
+        return sent
+
+    def finish(self) -> None:
+        if self._inner:
+            self._inner.finish()
+
+    def close(self) -> None:
+        if self._inner:
+            self._inner.close()
+        else:
+            super().close()
+
+
+class HandshakeFailed(OSError):
+    """A client began TLS and did not finish the handshake; `says` is a message id that tells it, with {why}."""
+
+    def __init__(self, error: Exception) -> None:
+        why = N_("the client closed the connection") if _is_end(error) else _why(error)
+        super().__init__(getattr(error, "errno", None), why)
+        distrust = "unknown ca" in why or "certificate unknown" in why or "bad certificate" in why
+        self.says = (
+            N_("the client does not trust the certificate: {why}")
+            if distrust
+            else N_("the TLS handshake failed: {why}")
+        )
 
 
 def context(options: TlsOptions) -> ssl.SSLContext:
@@ -154,15 +246,16 @@ def handshake(
     except BaseException:
         held.close()
         raise
-    cipher = wrapped.cipher()
-    connection.tls = TlsFacts(
-        wrapped.version() or "",
-        cipher[0] if cipher else "",
-        wrapped.selected_alpn_protocol() or "",
-        verified=made.verify_mode is ssl.CERT_REQUIRED,
-    )
+    connection.tls = _facts(wrapped, verified=made.verify_mode is ssl.CERT_REQUIRED)
     connection.append(WireEvent(time.monotonic_ns(), None, EventKind.TLS))
     return TlsTransport(wrapped)
+
+
+def _facts(sock: ssl.SSLSocket, *, verified: bool) -> TlsFacts:
+    cipher = sock.cipher()
+    return TlsFacts(
+        sock.version() or "", cipher[0] if cipher else "", sock.selected_alpn_protocol() or "", verified=verified
+    )
 
 
 def _is_end(error: Exception) -> bool:

@@ -11,6 +11,7 @@ import errno
 import os
 import selectors
 import socket
+import sys
 import time
 
 from httpwire.capture.model import Connection, EventKind, WireEvent
@@ -70,6 +71,10 @@ class Transport:
     """A connected TCP or Unix socket. `recv` gives None and `send` 0 when they would have to wait."""
 
     truncated = False  # TLS alone can tell
+    holds_more = False  # whether there may be more to read than the socket tells
+    plain = False  # TLS was expected, and plain octets came
+    name = ""  # the server name that TLS was asked for
+    takes_files = hasattr(os, "sendfile")  # whether `send_file` can be used
     recv_needs, send_needs = READ, WRITE  # what to wait for; TLS may need the other
 
     def __init__(self, sock: socket.socket) -> None:
@@ -86,6 +91,29 @@ class Transport:
             return self.sock.send(data)
         except (BlockingIOError, InterruptedError):
             return 0
+
+    def send_file(self, descriptor: int, offset: int, count: int) -> int:
+        """Send octets of an open file, without reading them."""
+        try:
+            return os.sendfile(self.sock.fileno(), descriptor, offset, count)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    @property
+    def unsent(self) -> int:
+        """How many octets the peer's system has not acknowledged; 0 where that can't be known."""
+        try:
+            import fcntl
+            import termios
+
+            told = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        except (ImportError, OSError):
+            return 0
+        return int.from_bytes(told, sys.byteorder)
+
+    def finish(self) -> None:
+        """Close our direction. Raises OSError."""
+        self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         self.sock.close()
@@ -133,7 +161,7 @@ def connect(target: Target, waiter: Waiter, connection: Connection, seconds: flo
                 pending.remove(attempt)
                 if not code:
                     connection.peer = address
-                    connection.local = _text_of(sock.family, sock.getsockname())
+                    connection.local = text_of(sock.family, sock.getsockname())
                     connection.append(WireEvent(time.monotonic_ns(), None, EventKind.CONNECTED, os.fsencode(address)))
                     return sock
                 sock.close()
@@ -150,7 +178,7 @@ def _begin(
 ) -> int:
     """Begin to connect to one address of getaddrinfo's; gives the error number of a failure, or 0."""
     family, kind, protocol, _, where = address
-    text = _text_of(family, where)
+    text = text_of(family, where)
     connection.append(WireEvent(time.monotonic_ns(), None, EventKind.TRY, os.fsencode(text)))
     sock = None
     try:
@@ -224,7 +252,8 @@ def _resolve(
     return found
 
 
-def _text_of(family: int, where: Any) -> str:
+def text_of(family: int, where: Any) -> str:
+    """A socket's address as a person writes it."""
     if not isinstance(where, tuple):
         return f"unix:{os.fsdecode(where)}" if where else "unix:"
     host, port = where[:2]

@@ -47,22 +47,24 @@ def path_of(path: str, tr: Translator) -> str:
 
 def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
     """Why the answer of `exchange` is over: the rule, or what is missing."""
-    response = exchange.response
     ended = tr(ENDINGS[connection.ended]) if connection.ended else tr("no answer came")
-    if response is None:
-        return ended
-    framing = response.framing
+    return end_of(exchange.response, ended, tr) if exchange.response else ended
+
+
+def end_of(message: Message, ended: str, tr: Translator) -> str:
+    """Why `message` is over: the rule, or what is missing of it since `ended`, a sentence."""
+    framing = message.framing
     if framing is None:
-        come = response.stop - response.start
+        come = message.stop - message.start
         return tr("{ended} inside the head, after {n} bytes", ended=ended, n=f"{come:,}")
     rule = tr("{says} ({section})", says=tr(framing.rule.says), section=framing.rule.section)
-    if exchange.outcome is Outcome.UNDECIDABLE:
+    if framing.kind is Kind.UNDECIDABLE:
         return rule
-    sizes = _sizes(response, tr)
-    if exchange.complete:
+    sizes = _sizes(message, tr)
+    if message.complete:
         return tr("{rule}: {sizes}", rule=rule, sizes=sizes)
     if framing.kind is Kind.LENGTH and framing.length is not None:
-        got, length = f"{response.octets:,}", f"{framing.length:,}"
+        got, length = f"{message.octets:,}", f"{framing.length:,}"
         missing = tr("only {got} of {length} bytes of content arrived", got=got, length=length)
     elif framing.kind is Kind.CHUNKED:
         missing = tr("the last chunk did not arrive; {sizes}", sizes=sizes)
@@ -71,11 +73,11 @@ def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:
     return tr("{ended}: {of}", ended=ended, of=missing)
 
 
-def _sizes(response: Message, tr: Translator) -> str:
-    head = response.content_start - response.start
-    content = bytes_of(response.octets, tr)
-    if response.framing and response.framing.kind is Kind.CHUNKED:
-        content = tr.plural("{size} in {n} chunk", "{size} in {n} chunks", response.chunks, size=content)
+def _sizes(message: Message, tr: Translator) -> str:
+    head = message.content_start - message.start
+    content = bytes_of(message.octets, tr)
+    if message.framing and message.framing.kind is Kind.CHUNKED:
+        content = tr.plural("{size} in {n} chunk", "{size} in {n} chunks", message.chunks, size=content)
     return tr("head {head} bytes, content {content}", head=f"{head:,}", content=content)
 
 

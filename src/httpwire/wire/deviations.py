@@ -109,6 +109,15 @@ BYTE_ORDER_MARK = Deviation(
     _400,
     _400,
 )
+TLS_REQUEST = Deviation(
+    "tls-request",
+    _E,
+    "RFC 8446 5.1",
+    N_("this is the beginning of TLS, not a request in plain HTTP"),
+    N_("the client was given https:// for a port that speaks plain HTTP"),
+    _400,
+    _400,
+)
 HTTP2_PREFACE = Deviation(
     "http2-preface",
     _E,

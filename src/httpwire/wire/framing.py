@@ -60,7 +60,7 @@ class Rule(Enum):
         "RFC 9112 6.3 #8",
     )
     START_LINE = ("start-line", N_("the first line can't be read"), "RFC 9112 4")
-    NOT_HTTP = ("not-http", N_("the answer is not HTTP"), "RFC 9112 4")
+    NOT_HTTP = ("not-http", N_("this is not HTTP/1.1"), "RFC 9112 4")
     LENGTH_INVALID = ("length-invalid", N_("Content-Length is invalid or contradicts itself"), "RFC 9112 6.3 #5")
     CODING_INVALID = ("coding-invalid", N_("Transfer-Encoding can't be read"), "RFC 9112 6.1")
     CODING_IN_HTTP10 = ("coding-in-http10", N_("HTTP/1.0 has no Transfer-Encoding"), "RFC 9112 6.1")

@@ -28,6 +28,7 @@ _PRODUCTIONS = {
     "FORBIDDEN": rb"[\x00-\x08\x0a-\x1f\x7f]",  # not in a field value: RFC 9110 5.5
     "FOLD": rb"\r?\n[ \t]+",  # obs-fold: RFC 9112 5.2
     "HEAD_END": rb"\n\r?\n",  # the blank line, bare LF tolerated: RFC 9112 2.1, 2.2
+    "NO_WEIGHT": rb"(?i)[ \t]*q=0(?:\.0{0,3})?[ \t]*",  # RFC 9110 12.4.2
     "DIGITS": rb"[0-9]+",  # Content-Length: RFC 9110 8.6
     "CHUNK_SIZE": rb"[0-9A-Fa-f]+",  # RFC 9112 7.1
     "PLAIN_CHUNK_LINE": rb"([0-9A-Fa-f]{1,15})\r\n",  # one without extensions

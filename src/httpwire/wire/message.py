@@ -112,6 +112,18 @@ class Message(Record):
         return self.head.values(name) if self.head else []
 
     @property
+    def options(self) -> list[bytes]:
+        """The connection options, in lower case: RFC 9110 7.6.1."""
+        return [option.strip(b" \t") for value in self.values(b"connection") for option in value.lower().split(b",")]
+
+    @property
+    def closes(self) -> bool:
+        """Whether its sender wants the connection closed after this exchange: RFC 9112 9.3, 9.6."""
+        options = self.options
+        version = self.head.line.version if self.head else b""
+        return b"close" in options or (version in (b"", b"HTTP/1.0") and b"keep-alive" not in options)
+
+    @property
     def interim(self) -> bool:
         """Whether a final response is still to come (RFC 9110 15.2); 101 is final, the protocol changes."""
         return 100 <= self.status <= 199 and self.status != 101

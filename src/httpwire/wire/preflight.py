@@ -100,7 +100,7 @@ class Examiner:
     def _message(self, message: Message) -> None:
         if message.head and message.head.complete and not self._closing:
             self._answers += 1  # it is read as a request, whatever it was meant to be
-            self._closing = _is_last(message)
+            self._closing = message.closes
         left_over = is_left_over(message, self._before)
         if left_over and not self._left_over:
             self._left_over = left_over, self._before.stop if self._before else message.start
@@ -118,21 +118,9 @@ class Examiner:
             self._unlisted += 1
 
 
-def _options(message: Message) -> list[bytes]:
-    """The connection options of a message, in lower case: RFC 9110 7.6.1."""
-    return [option.strip(b" \t") for value in message.values(b"connection") for option in value.lower().split(b",")]
-
-
-def _is_last(message: Message) -> bool:
-    """Whether the server closes after this request: RFC 9112 9.3, 9.6."""
-    options = _options(message)
-    version = message.head.line.version if message.head else b""
-    return b"close" in options or (version in (b"", b"HTTP/1.0") and b"keep-alive" not in options)
-
-
 def is_handed_over(message: Message, before: Message | None) -> bool:
     """Whether `message` is none, but octets for the protocol that the request `before` asks for (RFC 9110 7.8)."""
-    asked = before is not None and before.values(b"upgrade") and b"upgrade" in _options(before)
+    asked = before is not None and before.values(b"upgrade") and b"upgrade" in before.options
     return bool(asked) and not (message.head and message.head.line.version)
 
 

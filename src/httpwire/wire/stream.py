@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _HTTP = b"HTTP/"
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 3.4
+_TLS = b"\x16\x03"  # a handshake record: RFC 8446 5.1
 _FINDINGS_KEPT = 20  # of one deviation in one message: more say nothing new
 
 
@@ -204,6 +205,10 @@ class Stream:
             mark = bytes(octets[:2])
             self._note(dev.BYTE_ORDER_MARK, self._start, self._start + 2, encoding="UTF-16", octets=mark.hex(" "))
             self._lose(Rule.START_LINE)
+            return True
+        elif octets.startswith(_TLS):
+            self._note(dev.TLS_REQUEST, self._start, self._start + len(_TLS))
+            self._lose(Rule.NOT_HTTP)
             return True
         elif octets.startswith(_PREFACE):
             self._note(dev.HTTP2_PREFACE, self._start, self._start + len(_PREFACE))

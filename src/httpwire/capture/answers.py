@@ -1,0 +1,360 @@
+"""Recorded answers, to be served again: files of octets, and which request each belongs to.
+
+In: files, folders, or octets. Out: Answers, which chooses one for a request by method and
+target, then Host, repeated ones in order; and for each Answer what its octets mean to the
+method that asks: where interim responses end, and whether the connection stays open
+afterwards. The octets themselves are never changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+from httpwire.capture.raw import Outgoing
+from httpwire.errors import AnswerUnreadable, RequestUnreadable
+from httpwire.language import N_
+from httpwire.wire import grammar
+from httpwire.wire.deviations import BYTES_AFTER_END, Finding
+from httpwire.wire.element import Direction, Element, ElementKind
+from httpwire.wire.framing import Kind
+from httpwire.wire.message import Message
+from httpwire.wire.record import Record, at
+from httpwire.wire.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from httpwire.wire.head import Head
+    from httpwire.wire.stream import Event
+
+_IN_MEMORY = 1 << 20  # octets of an answer that are held rather than read from its file each time
+#: Added to the name of an answer's file, that of its times: JSON lines with `at` (seconds) and `stop` (offset).
+TIMES = ".times"
+
+
+class Reading(Record):
+    """What an answer's octets mean to one method: `response` is the final one (None: there is none), `interim_stop`
+    the offset where the interim ones end, `findings` what deviates, `stays` whether the connection can go on,
+    `tunnel` whether it has become one."""
+
+    __slots__ = ()
+    FIELDS = ("response", "interim_stop", "findings", "stays", "tunnel")
+    response: Message | None = at(0)
+    interim_stop: int = at(1)
+    findings: tuple[Finding, ...] = at(2)
+    stays: bool = at(3)
+    tunnel: bool = at(4)
+
+    def __new__(
+        cls, response: Message | None, interim_stop: int, findings: tuple[Finding, ...], *, stays: bool, tunnel: bool
+    ) -> Reading:
+        return tuple.__new__(cls, (response, interim_stop, findings, stays, tunnel))
+
+
+class _Reader:
+    """Reads an answer as the response to `method`."""
+
+    def __init__(self, method: bytes | None) -> None:
+        self._stream = Stream(Direction.RESPONSE, methods=deque((method,)))
+        self._events: list[Event] = []
+
+    @property
+    def opaque(self) -> int:
+        return self._stream.opaque
+
+    def feed(self, data: bytes) -> None:
+        self._events += self._stream.feed(data)
+
+    def skip(self, count: int) -> None:
+        self._events += self._stream.skip(count)
+
+    def finish(self) -> Reading:
+        self._events += self._stream.feed_eof()
+        octets = self._stream.offset
+        messages = [event for event in self._events if isinstance(event, Message)]
+        extra = [event for event in self._events if isinstance(event, Element) and event.kind is ElementKind.EXTRA]
+        findings = [finding for message in messages for finding in message.findings]
+        if extra:
+            start = extra[0].start
+            details = {"extra": octets - start}
+            findings.append(Finding(BYTES_AFTER_END, Direction.RESPONSE, start, octets, details))
+        response = next((message for message in messages if not message.interim), None)
+        interim_stop = response.start if response else octets
+        framing = response.framing if response else None
+        bounded = framing is not None and framing.kind in (Kind.NONE, Kind.LENGTH, Kind.CHUNKED)
+        stays = bool(response and response.complete and bounded and not extra and not response.closes)
+        tunnel = framing is not None and framing.kind is Kind.TUNNEL
+        return Reading(response, interim_stop, tuple(findings), stays=stays, tunnel=tunnel)
+
+
+class Answer:
+    """The octets `source` from `start` up to `stop`, as they are to be sent, and the `request` they were recorded for
+    (None: not known). `octets` are the bytes where they are few enough to hold, else None. `times` says when they came:
+    (seconds after the request, offset reached), in order; empty where that was not recorded. `own`: we made it."""
+
+    def __init__(
+        self,
+        source: Outgoing,
+        *,
+        request: Message | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        times: tuple[tuple[float, int], ...] = (),
+        own: bool = False,
+    ) -> None:
+        self.name = source.name
+        self.source = source
+        self.request = request
+        self.start = start
+        self.stop = source.octets if stop is None else stop
+        self.times = times
+        self.own = own
+        self.octets = b"".join(self.blocks()) if self.size <= _IN_MEMORY else None
+        self._readings: dict[bytes | None, Reading] = {}
+
+    @property
+    def size(self) -> int:
+        """How many octets it has."""
+        return self.stop - self.start
+
+    def blocks(self, offset: int = 0) -> Iterator[bytes]:
+        """The octets from `offset` on. Raises RequestUnreadable when the file became shorter."""
+        left = self.size - offset
+        for block in self.source.blocks(self.start + offset):
+            yield block[:left] if left < len(block) else block
+            left -= len(block)
+            if left <= 0:
+                return
+
+    def reading(self, method: bytes | None) -> Reading:
+        """What the octets mean as the answer to `method`: HEAD and CONNECT are read in their own way."""
+        key = method if method in (b"HEAD", b"CONNECT") else None
+        if key not in self._readings:
+            reader = _Reader(key)
+            if self.octets is not None:
+                reader.feed(self.octets)
+            elif self.start == 0 and self.stop == self.source.octets:
+                self.source.walk(reader)
+            else:
+                for block in self.blocks():
+                    reader.feed(block)
+            self._readings[key] = reader.finish()
+        return self._readings[key]
+
+    @property
+    def recorded(self) -> Reading:
+        """What the octets mean to the request they were recorded for."""
+        return self.reading(self.request.method if self.request else None)
+
+
+class Answers:
+    """Recorded answers, and which of them a request gets.
+
+    Those of `paired`, whose requests are known, go to the same method and target, and among these to the same Host
+    where one has it; a HEAD that nothing was recorded for gets what GET got. `others` go to whatever is left. Of
+    several for the same request each is given once, in order, and the last one from then on.
+    """
+
+    def __init__(self, paired: Iterable[Answer] = (), others: Iterable[Answer] = ()) -> None:
+        self.all: list[Answer] = []
+        self._paired: dict[tuple[bytes, bytes], dict[bytes, deque[Answer]]] = {}
+        for answer in paired:
+            assert answer.request
+            asked = (answer.request.method, _origin_form(answer.request.target))
+            hosts = self._paired.setdefault(asked, {})
+            hosts.setdefault(_host(answer.request.head), deque()).append(answer)
+            self.all.append(answer)
+        self._others = deque(others)
+        self.all.extend(self._others)
+
+    @property
+    def single(self) -> Answer | None:
+        """The one answer that every request gets, where that is so."""
+        return self._others[0] if len(self._others) == 1 and not self._paired else None
+
+    def choose(self, head: Head) -> Answer | None:
+        """The answer to the request with this head; None where there is none for it."""
+        if not self._paired:
+            return _next(self._others) if self._others else None
+        target = _origin_form(head.line.target)
+        hosts = self._paired.get((head.line.method, target))
+        if hosts is None and head.line.method == b"HEAD":
+            hosts = self._paired.get((b"GET", target))
+        if hosts is None:
+            return _next(self._others) if self._others else None
+        first = next(iter(hosts.values()))
+        return _next(hosts.get(_host(head), first) if len(hosts) > 1 else first)
+
+    def close(self) -> None:
+        for answer in self.all:
+            answer.source.close()
+
+
+def _next(answers: deque[Answer]) -> Answer:
+    return answers.popleft() if len(answers) > 1 else answers[0]
+
+
+def _host(head: Head | None) -> bytes:
+    values = head.values(b"host") if head else []
+    return values[0].lower() if values else b""
+
+
+def _origin_form(target: bytes) -> bytes:
+    """The target as an origin server is asked for it: without the scheme and authority that a proxy is given."""
+    start = grammar.TARGET.match(target)
+    if not start or start[0] == b"/":
+        return target
+    path = target.find(b"/", start.end())
+    return target[path:] if path >= 0 else b"/"
+
+
+# Files.
+
+
+def open_answers(paths: list[str]) -> tuple[Answers, list[str]]:
+    """The answers in files and folders, and the files of a folder that are left out: no request lies beside them.
+
+    A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
+    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. Raises AnswerUnreadable.
+    """
+    if len(paths) == 1 and not os.path.isdir(paths[0]):
+        return Answers(others=[_open_answer(paths[0], _requests_beside(paths[0])[:1])[0]]), []
+    paired: list[Answer] = []
+    others: list[Answer] = []
+    left_out: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            found = [os.path.join(path, name) for name in _listed(path)]
+            answers = [name for name in found if _request_path(name)]
+            if not answers:
+                hint = N_("an answer NAME.response belongs to the request NAME.http, NAME_recv.txt to NAME_send.txt")
+                raise AnswerUnreadable(path=path, why=N_("no answer in it has its request beside it"), hint=hint)
+            requests = {_request_path(name) for name in answers}
+            left_out += [name for name in found if name not in answers and name not in requests and _is_answer(name)]
+            for name in answers:
+                paired += _open_answer(name, _requests_beside(name))
+        else:
+            requests_beside = _requests_beside(path)
+            (paired if requests_beside else others).extend(_open_answer(path, requests_beside))
+    return Answers([a for a in paired if a.request], [*(a for a in paired if not a.request), *others]), left_out
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208  # names are all that is wanted
+    except OSError as error:
+        raise AnswerUnreadable(path=folder, why=error.strerror or str(error)) from error
+
+
+def _is_answer(path: str) -> bool:
+    """Whether a file that is not named as one looks like an answer."""
+    if path.endswith((".partial", ".tunnel", ".jsonl")) or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(5) == b"HTTP/"
+
+
+def _request_path(path: str) -> str:
+    """The file of the request that the answer in `path` belongs to; empty where there is none."""
+    stem, extension = os.path.splitext(path)
+    candidate = ""
+    if extension == ".response":
+        candidate = stem + ".http"
+    elif stem.endswith("_recv") and not stem.endswith("server_recv"):  # what a server receives is a request
+        candidate = stem.removesuffix("_recv") + "_send" + extension
+    return candidate if candidate and os.path.isfile(candidate) else ""
+
+
+def _requests_beside(path: str) -> list[Message]:
+    """The requests in the file that lies beside the answer in `path`."""
+    found = _request_path(path)
+    if not found:
+        return []
+    try:
+        outgoing = Outgoing.from_path(found)
+    except RequestUnreadable as error:
+        raise AnswerUnreadable(path=found, why=error.facts["why"]) from error
+    stream = Stream(Direction.REQUEST)
+    events: list[Event] = []
+    try:
+        for block in outgoing.blocks():
+            events += stream.feed(block)
+    finally:
+        outgoing.close()
+    events += stream.feed_eof()
+    return [event for event in events if isinstance(event, Message) and event.head and event.head.line.target]
+
+
+def _open_answer(path: str, requests: list[Message]) -> list[Answer]:
+    """The answers in one file: one, or as many as there are `requests` whose answers it can be divided into."""
+    try:
+        source = Outgoing.from_path(path)
+    except RequestUnreadable as error:
+        raise AnswerUnreadable(path=path, why=error.facts["why"]) from error
+    if not source.octets:
+        source.close()
+        raise AnswerUnreadable(path=path, why=N_("it is empty: there is nothing to serve"))
+    times = _times(path)
+    if len(requests) < 2:
+        return [Answer(source, request=requests[0] if requests else None, times=times)]
+    stream = Stream(Direction.RESPONSE, methods=deque(request.method for request in requests))
+    events: list[Event] = []
+    for block in source.blocks():
+        events += stream.feed(block)
+    events += stream.feed_eof()
+    ends = [event.stop for event in events if isinstance(event, Message) and not event.interim]
+    if ends:
+        ends[-1] = source.octets
+    starts = [0, *ends[:-1]]
+    return [
+        Answer(source, request=request, start=start, stop=stop)
+        for request, start, stop in zip(requests, starts, ends, strict=False)
+    ]
+
+
+def _times(path: str) -> tuple[tuple[float, int], ...]:
+    """When the octets of the answer in `path` came, where that was recorded beside it. Raises AnswerUnreadable."""
+    beside = path + TIMES
+    if not os.path.isfile(beside):
+        return ()
+    import json
+
+    try:
+        with open(beside, encoding="ascii") as file:
+            lines = [json.loads(line) for line in file]
+        return tuple((float(line["at"]), int(line["stop"])) for line in lines)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AnswerUnreadable(path=beside, why=N_("it does not hold the times of an answer")) from error
+
+
+def plain(status: int, text: str, *, head: bool = False) -> bytes:
+    """An answer of our own, in plain text; `head`: without the content, for HEAD. It closes the connection."""
+    from http import HTTPStatus
+
+    content = text.encode("utf-8")
+    lines = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(content)}",
+        "Connection: close",
+    )
+    return "\r\n".join((*lines, "", "")).encode("ascii") + (b"" if head else content)
+
+
+def minimal(status: int) -> bytes:
+    """The smallest answer with `status` (RFC 9110 15): a status line, and that it has no content.
+
+    Raises ValueError where the status is not that of a final response.
+    """
+    from http import HTTPStatus
+
+    if not 200 <= status <= 599:
+        raise ValueError(status)
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    length = "" if status in (204, 304) else "Content-Length: 0\r\n"
+    return f"HTTP/1.1 {status} {phrase}\r\n{length}\r\n".encode("ascii")

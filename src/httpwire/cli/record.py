@@ -1,0 +1,106 @@
+"""The verb `record`: what a client really sends, kept byte for byte.
+
+In: arguments. Out: the first complete request in a file, or every request in a folder, and
+the exit status. By default nothing is answered: the connection is closed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from httpwire.capture.answers import Answer, Answers, minimal, open_answers
+from httpwire.capture.keeping import File, Folder, Keeping
+from httpwire.capture.raw import Outgoing
+from httpwire.cli.console import columns_of, say
+from httpwire.cli.options import Arguments, Option, Verb, help_text, read
+from httpwire.cli.serving import LISTEN, SHARED, Serving
+from httpwire.cli.status import ExitStatus
+from httpwire.errors import UsageError
+from httpwire.language import N_, Translator
+
+RECORD = Verb(
+    "record",
+    N_("httpwire record [-o FILE | -o FOLDER/] [--listen ADDRESS] [OPTION...]"),
+    N_(
+        "Waits for a browser or any other client on 127.0.0.1:8080, keeps its first complete request byte for byte in "
+        "FILE (server_recv.txt), and ends. The connection is closed without an answer, unless --reply or "
+        "--reply-status give one."
+    ),
+    (
+        Option("output", "o", N_("FILE"), N_("where the request goes (default server_recv.txt; '-': standard output)")),
+        LISTEN,
+        Option("count", "", N_("N"), N_("keep N requests, each in a file of FOLDER/, with an index.jsonl")),
+        Option("forever", "", "", N_("keep all requests in FOLDER/ until Ctrl-C")),
+        Option("reply", "", N_("FILE"), N_("answer with the recorded bytes in FILE")),
+        Option("reply-status", "", N_("STATUS"), N_("answer with this status and nothing else, as 204")),
+        *SHARED,
+    ),
+    0,
+    (
+        N_(
+            "An incomplete request is kept under the name of a complete one with .partial at its end. Connections that "
+            "send nothing, as browsers open them in advance, don't count."
+        ),
+        N_(
+            "Exit status: 0 what was asked for is kept; 2 wrong usage; 23 could not save; 28 timed out; 45 could not "
+            "listen; 130 interrupted before that."
+        ),
+    ),
+)
+
+
+def run(words: list[str], tr: Translator) -> int:
+    """Carry out `httpwire record` with the arguments `words`."""
+    arguments = read(RECORD, words)
+    if arguments.has("help"):
+        say(help_text(RECORD, tr, columns_of(sys.stdout)))
+        return ExitStatus.DONE
+    forever = arguments.has("forever")
+    if forever and arguments.has("count"):
+        raise UsageError(N_("--forever and --count exclude each other"))
+    count = None if forever else arguments.number("count", 1, least=1)
+    answers = _replies(arguments)
+    serving = Serving(arguments, tr)
+    keeping = keeping_of(arguments, many=forever or arguments.has("count"))
+    try:
+        return serving.run(keeping=keeping, answers=answers, count=count, unending=forever)
+    finally:
+        if answers:
+            answers.close()
+
+
+def keeping_of(arguments: Arguments, *, many: bool) -> Keeping:
+    """The file or the folder that --output names. Raises UsageError, OutputUnwritable."""
+    output = arguments.last("output", "server_recv.txt")
+    if is_folder(output):
+        return Folder(output)
+    if many:
+        raise UsageError(N_("several requests need a folder: -o FOLDER/"))
+    if arguments.has("json") and output == "-":
+        raise UsageError(N_("--json and -o - both want standard output"))
+    return File(output)
+
+
+def is_folder(path: str) -> bool:
+    """Whether `path` names a folder: one that is there, or by the slash at its end."""
+    return path.endswith("/") or os.path.isdir(path)
+
+
+def _replies(arguments: Arguments) -> Answers | None:
+    """What every request is answered with; None for no answer. Raises UsageError, AnswerUnreadable."""
+    if arguments.has("reply") and arguments.has("reply-status"):
+        raise UsageError(N_("--reply and --reply-status exclude each other"))
+    if arguments.has("reply"):
+        path = arguments.last("reply")
+        if os.path.isdir(path):
+            raise UsageError(N_("--reply takes a file; httpwire serve answers from a folder"))
+        return open_answers([path])[0]
+    if arguments.has("reply-status"):
+        status = arguments.number("reply-status", 204, least=0)
+        try:
+            octets = minimal(status)
+        except ValueError as error:
+            raise UsageError(N_("--reply-status takes a number from 200 to 599, not {value}"), value=status) from error
+        return Answers(others=[Answer(Outgoing.from_bytes(octets, f"--reply-status {status}"))])
+    return None

@@ -1,0 +1,138 @@
+"""The verb `serve`: recorded answers, given to real clients byte for byte.
+
+In: arguments that name files or folders of answers. Out: each request answered with the octets
+that were recorded for it, as well or as badly as was asked for; the requests kept, if wished;
+and the exit status.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from httpwire.capture.answers import Answer, open_answers, plain
+from httpwire.capture.arrival import Arrival
+from httpwire.capture.keeping import Folder, Keeping, Sequence
+from httpwire.capture.raw import Outgoing
+from httpwire.cli.console import columns_of, say
+from httpwire.cli.options import Arguments, Option, Verb, help_text, read
+from httpwire.cli.record import is_folder
+from httpwire.cli.serving import LISTEN, SHARED, Serving
+from httpwire.cli.status import ExitStatus
+from httpwire.errors import UsageError
+from httpwire.language import N_, Translator
+from httpwire.net.options import NO_FAULTS, Faults
+from httpwire.views import visits
+from httpwire.views.text import visible
+
+_N = N_("N")
+SERVE = Verb(
+    "serve",
+    N_("httpwire serve RESPONSE... [--listen ADDRESS] [OPTION...]"),
+    N_(
+        "Answers requests on 127.0.0.1:8080 with recorded bytes, exactly. One RESPONSE answers every request. Of "
+        "several, and in a folder, each answers the request whose file lies beside it (NAME_send.txt for NAME_recv.txt, "
+        "NAME.http for NAME.response): the same method and target, then the same Host; repeated ones in order. It ends "
+        "with Ctrl-C."
+    ),
+    (
+        LISTEN,
+        Option(
+            "record", "", N_("FILE"), N_("keep the requests in FILE, one after the other, or each in a file of FOLDER/")
+        ),
+        Option("count", "", _N, N_("end after N requests")),
+        Option(
+            "timing",
+            "",
+            N_("TIMING"),
+            N_("none (default), or recorded: send as it came, by RESPONSE.times that send --times kept"),
+        ),
+        Option("delay", "", N_("SECONDS"), N_("wait before each answer")),
+        Option("segment", "", _N, N_("write at most N bytes at once")),
+        Option("throttle", "", N_("BYTES"), N_("send so many bytes a second")),
+        Option("truncate", "", _N, N_("close the connection after N bytes of an answer")),
+        Option("reset-after", "", _N, N_("reset the connection after N bytes of an answer")),
+        Option("close-before", "", "", N_("close the connection in place of an answer")),
+        *SHARED,
+    ),
+    1_000_000,
+    (
+        N_(
+            "Exit status: 0 ended as asked; 2 wrong usage; 23 could not save; 28 timed out; 45 could not listen; 130 "
+            "interrupted before --count was reached."
+        ),
+    ),
+)
+
+
+def run(words: list[str], tr: Translator) -> int:
+    """Carry out `httpwire serve` with the arguments `words`."""
+    arguments = read(SERVE, words)
+    if arguments.has("help"):
+        say(help_text(SERVE, tr, columns_of(sys.stdout)))
+        return ExitStatus.DONE
+    if not arguments.operands:
+        raise UsageError(N_("serve needs a recorded answer"), hint=N_("httpwire serve client_recv.txt"))
+    faults = faults_of(arguments)
+    count = arguments.number("count", 0, least=1) if arguments.has("count") else None
+    answers, left_out = open_answers(arguments.operands)
+    try:
+        if faults.timing and not any(answer.times for answer in answers.all):
+            hint = N_("httpwire send --times keeps them beside the answer")
+            raise UsageError(N_("--timing recorded: no times were recorded for these answers"), hint=hint)
+        serving = Serving(arguments, tr)
+        keeping = _keeping(arguments)
+        notes = arguments.has("verbose")
+        serving.console.lines(visits.answers_lines(answers, left_out, tr, notes=notes))
+        return serving.run(
+            keeping=keeping,
+            answers=answers,
+            count=count,
+            refuse=lambda arrival: refusal(arrival, tr),
+            faults=faults,
+            unending=count is None,
+        )
+    finally:
+        answers.close()
+
+
+def faults_of(arguments: Arguments) -> Faults:
+    """How answers are to go out. Raises UsageError."""
+    timing = arguments.last("timing", "none")
+    if timing not in ("none", "recorded"):
+        raise UsageError(N_("--timing takes none or recorded, not {value}"), value=timing)
+    faults = Faults(
+        timing=timing == "recorded",
+        delay=arguments.seconds("delay", 0.0),
+        segment=arguments.number("segment", 0, least=1),
+        throttle=arguments.number("throttle", 0, least=1),
+        truncate=arguments.number("truncate", 0, least=0) if arguments.has("truncate") else None,
+        reset_after=arguments.number("reset-after", 0, least=0) if arguments.has("reset-after") else None,
+        close_before=arguments.has("close-before"),
+    )
+    if faults.truncate is not None and faults.reset_after is not None:
+        raise UsageError(N_("--truncate and --reset-after exclude each other"))
+    return NO_FAULTS if faults == NO_FAULTS else faults
+
+
+def _keeping(arguments: Arguments) -> Keeping:
+    output = arguments.last("record")
+    if not output:
+        return Keeping()
+    if arguments.has("json") and output == "-":
+        raise UsageError(N_("--json and --record - both want standard output"))
+    return Folder(output) if is_folder(output) else Sequence(output)
+
+
+def refusal(arrival: Arrival, tr: Translator) -> Answer:
+    """The plain answer to what has no recorded one: 404 to a request, 400 to what is none."""
+    message = arrival.message
+    method = message.method if message else b""
+    if arrival.complete and message:
+        asked = visible(b" ".join((method, message.target)), 200)
+        octets = plain(
+            404, tr("httpwire: no answer was recorded for {asked}", asked=asked) + "\n", head=method == b"HEAD"
+        )
+    else:
+        why = visits.why_incomplete(arrival, tr)
+        octets = plain(400, tr("httpwire: this is not a whole request: {why}", why=why) + "\n")
+    return Answer(Outgoing.from_bytes(octets), own=True)

@@ -1,0 +1,381 @@
+"""A server of recorded octets: one loop for all connections, which never waits for one of them.
+
+In: listening sockets, Answers (none: connections are closed without one), a Keeping for what
+comes, limits, and a descriptor that ends it. Out: requests kept, answers sent, and a Listener
+told of both, each only after the request is where it is kept. No HTTP is decided here.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+import selectors
+import socket
+import threading
+import time
+
+from httpwire.capture.answers import Answer, Answers
+from httpwire.capture.arrival import Arrival
+from httpwire.capture.intake import Intake, Known
+from httpwire.capture.keeping import Keeping
+from httpwire.capture.model import Connection, Ending
+from httpwire.errors import SaveFailed
+from httpwire.language import N_
+from httpwire.net.options import NO_FAULTS, Faults, ServerLimits
+from httpwire.net.session import Session
+from httpwire.net.transport import READ, Transport, text_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from httpwire.wire.content import Limits
+    from httpwire.wire.head import Head
+
+_ACCEPTED = 64  # connections taken at once, before those that are open have their turn
+_PAUSE = 0.1  # seconds without accepting when the system has no more descriptors
+_SWEEP = 1.0  # seconds between looks for what has been still for too long
+_GRACE = 2.0  # seconds for answers that are on their way when the server is to end
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Listener:
+    """Is told what happens; this one does not care."""
+
+    def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
+        """A request has come and is kept; `answer` is what it gets (None: nothing)."""
+
+    def left(self, arrival: Arrival, sent: int, size: int, why: str) -> None:
+        """The client of `arrival` took only `sent` of `size` octets of the answer."""
+
+    def noted(self, peer: str, note: str, details: dict[str, object]) -> None:
+        """Something that is no request: `note` is a message id, filled by `details`."""
+
+    def turned(self) -> None:
+        """All that happened at once has been told."""
+
+
+class Server:
+    """Serves on `sockets` until `count` complete requests are answered (None: no number), `stop` is readable, or
+    `seconds` are over (0: no limit).
+
+    `tls` makes a Transport of an accepted socket. `refuse` gives the answer to what is no request, and to a request
+    that has no answer (None: the connection is closed). `keep` records connections with their octets in `connections`.
+    """
+
+    def __init__(
+        self,
+        sockets: list[socket.socket],
+        *,
+        answers: Answers | None = None,
+        keeping: Keeping | None = None,
+        count: int | None = None,
+        faults: Faults = NO_FAULTS,
+        limits: ServerLimits | None = None,
+        reading: Limits | None = None,
+        tls: Callable[[socket.socket], Transport] | None = None,
+        refuse: Callable[[Arrival], Answer | None] | None = None,
+        listener: Listener | None = None,
+        stop: int | None = None,
+        keep: bool = False,
+        seconds: float = 0.0,
+    ) -> None:
+        self.faults = faults
+        self.limits = limits or ServerLimits()
+        self.now = time.monotonic()
+        self.complete = 0  #: complete requests so far
+        self.taken = 0  #: connections so far
+        self.silent = 0  #: connections that ended without an octet
+        self.ending = False  #: no more requests are wanted
+        self.stopped = False  #: `stop` was readable
+        self.out_of_time = False  #: `seconds` were over
+        self.failure: SaveFailed | None = None  #: what ended it, where keeping failed
+        self.connections: list[Connection] = []  #: with `keep`, those on which octets came
+        self.lock = threading.Lock()  #: held while anything happens
+        self._answers = answers
+        self._keeping = keeping or Keeping()
+        self._count = count
+        self._reading = reading
+        self._tls = tls or Transport
+        self._refuse = refuse
+        self._listener = listener or Listener()
+        self._keep = keep
+        self._known = Known()
+        self._begun = 0  # requests that have begun
+        self._sessions: dict[Session, None] = {}
+        self._due: dict[Session, None] = {}
+        self._again: list[Session] = []
+        self._timers: list[tuple[float, int, Session]] = []
+        self._timer_number = 0
+        self._told: list[tuple[Callable[..., None], tuple[object, ...]]] = []
+        self._swept_at = self.now
+        self._until = self.now + seconds if seconds else 0.0
+        self._end_at = 0.0  # when answers that are on their way are cut; 0: never
+        self._accept_at = 0.0  # when to accept again; 0: now
+        self._sockets = sockets
+        self._selector = selectors.DefaultSelector()
+        self._accept(on=True)
+        if stop is not None:
+            self._selector.register(stop, READ, self._stop)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many requests have come as were asked for."""
+        return self._count is not None and self.complete >= self._count
+
+    def run(self) -> None:
+        """Serve to the end. What keeping failed with is in `failure`."""
+        try:
+            while self._sessions or not self.ending:
+                self._turn()
+        finally:
+            self._selector.close()
+            try:
+                self._keeping.close()
+            except SaveFailed as error:
+                self.failure = self.failure or error
+
+    # The loop.
+
+    def _turn(self) -> None:
+        ready = self._selector.select(self._patience())
+        with self.lock:
+            self.now = time.monotonic()
+            again, self._again = self._again, []
+            for session in again:
+                self._guarded(session.ready, READ, session)
+            for key, events in ready:
+                if type(key.data) is Session:
+                    self._guarded(key.data.ready, events, key.data)
+                else:
+                    key.data(key.fileobj)
+            self._run_timers()
+            self._sweep()
+            try:
+                self._keeping.flush()
+            except SaveFailed as error:
+                self._fail(error)
+            while self._due:
+                due, self._due = self._due, {}
+                for session in due:
+                    self._guarded(Session.push, session, session)
+            if self.full and not self.ending:
+                self.end(Ending.GIVEN_UP)
+            told, self._told = self._told, []
+        for tell, facts in told:
+            tell(*facts)
+        self._listener.turned()
+
+    def _guarded(self, work: Callable[[Any], None], argument: object, session: Session) -> None:
+        """Do something for one session: a fault of ours costs no other, and no octet."""
+        if session.closed:
+            return
+        try:
+            work(argument)
+        except SaveFailed as error:
+            self._fail(error)
+        except Exception as error:  # told, and the octets are kept
+            if os.environ.get("HTTPWIRE_DEBUG"):
+                raise
+            self.note(session, N_("a fault of httpwire itself: {what}"), what=f"{type(error).__name__}: {error}")
+            self._end_session(session, Ending.FAILED)
+
+    def _patience(self) -> float | None:
+        """Seconds until there is something to do by itself."""
+        if self._again or self._due:
+            return 0.0
+        moments = [self._swept_at + _SWEEP]
+        if self._until and not self.ending:
+            moments.append(self._until)
+        if self._timers:
+            moments.append(self._timers[0][0])
+        if self._accept_at:
+            moments.append(self._accept_at)
+        return max(0.0, min(moments) - time.monotonic())
+
+    def _run_timers(self) -> None:
+        while self._timers and self._timers[0][0] <= self.now:
+            moment, _, session = heapq.heappop(self._timers)
+            if session.wake_at == moment:  # else it was asked for another one since
+                self._guarded(Session.wake, session, session)
+        if self._accept_at and self.now >= self._accept_at:
+            self._accept(on=True)
+        if self._until and self.now >= self._until and not self.ending:
+            self.out_of_time = True
+            self._end_soon()
+
+    def _sweep(self) -> None:
+        """Close what has been still for too long, once a second."""
+        if self.now - self._swept_at < _SWEEP:
+            return
+        self._swept_at = self.now
+        idle = self.limits.idle
+        for session in list(self._sessions):
+            if (idle and self.now - session.moved_at > idle) or (self._end_at and self.now > self._end_at):
+                self._guarded(Session.expire, session, session)
+
+    def _accept(self, *, on: bool) -> None:
+        """Listen for new connections from now on, or not."""
+        known = self._selector.get_map()
+        for sock in self._sockets:
+            if on and sock not in known:
+                self._selector.register(sock, READ, self._take)
+            elif not on and sock in known:
+                self._selector.unregister(sock)
+        self._accept_at = 0.0
+
+    def _take(self, listening: socket.socket) -> None:
+        """Take new connections."""
+        for _ in range(_ACCEPTED):
+            if self.ending:
+                return
+            if len(self._sessions) >= self.limits.connections and not self._make_room():
+                self._wait_for_room(N_("{n} connections are open: no more are taken for now"), n=len(self._sessions))
+                return
+            try:
+                sock, where = listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED and not self._make_room():
+                    self._wait_for_room(N_("no more connections can be taken for now: {why}"), why=error.strerror)
+                    return
+                continue  # the client has left again
+            self._welcome(sock, text_of(sock.family, where or "a client"))
+
+    def _welcome(self, sock: socket.socket, peer: str) -> None:
+        sock.setblocking(False)  # noqa: FBT003  # the library's own
+        if sock.family != getattr(socket, "AF_UNIX", None):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.taken += 1
+        session = Session(self, self._tls(sock), peer, self.taken)
+        self._sessions[session] = None
+        self._selector.register(sock, READ, session)
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been still for longest, if nothing is under way on it."""
+        still = [session for session in self._sessions if not session.under_way]
+        if not still:
+            return False
+        min(still, key=lambda session: session.moved_at).end(Ending.GIVEN_UP)
+        return True
+
+    def _wait_for_room(self, note: str, **details: object) -> None:
+        self._accept(on=False)
+        self._accept_at = self.now + _PAUSE
+        self._told.append((self._listener.noted, ("", note, details)))
+
+    def _stop(self, _: object) -> None:
+        """End by wish: answers that are on their way get a moment more."""
+        self.stopped = True
+        self._end_soon()
+
+    def _end_soon(self) -> None:
+        self._end_at = self.now + _GRACE
+        self.end(Ending.INTERRUPTED)
+
+    def _fail(self, error: SaveFailed) -> None:
+        self.failure = self.failure or error
+        self._end_at = self.now
+        self.end(Ending.GIVEN_UP)
+
+    def end(self, ending: Ending) -> None:
+        """Take no more connections or requests; end when the answers that are due are out."""
+        if not self.ending:
+            self.ending = True
+            self._accept(on=False)
+            for key in list(self._selector.get_map().values()):
+                if type(key.data) is not Session:
+                    self._selector.unregister(key.fileobj)
+        for session in list(self._sessions):
+            if not session.busy and not session.finished:
+                self._end_session(session, ending)
+
+    def _end_session(self, session: Session, ending: Ending) -> None:
+        """End a session, whatever fails in it."""
+        try:
+            session.end(ending)
+        except SaveFailed as error:
+            self.failure = self.failure or error
+            session.close(ending)
+
+    # What sessions ask for.
+
+    def intake(self, session: Session) -> Intake:
+        """A place for what `session` is sent; made when its first octet comes."""
+        if session.log:
+            self.connections.append(session.log)
+        return Intake(self._keeping, self._known, self._number, session.peer, session.number, self._reading)
+
+    def log(self, peer: str) -> Connection | None:
+        """A record for a new connection, where they are kept."""
+        if not self._keep:
+            return None
+        made = Connection(peer, keep=True, limits=self._reading)
+        made.peer = peer
+        made.began_ns, made.began_at = time.monotonic_ns(), time.time()
+        return made
+
+    def _number(self) -> int:
+        self._begun += 1
+        return self._begun
+
+    def choose(self, head: Head) -> Answer | None:
+        """The recorded answer to a request; None where there is none."""
+        return self._answers.choose(head) if self._answers else None
+
+    def refusal(self, arrival: Arrival) -> Answer | None:
+        """The answer to what has no recorded one."""
+        return self._refuse(arrival) if self._refuse else None
+
+    def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
+        """A request has come whole."""
+        self.complete += 1
+        self._told.append((self._listener.arrived, (arrival, answer)))
+
+    def kept(self, arrival: Arrival) -> None:
+        """What is no whole request has been kept."""
+        self._told.append((self._listener.arrived, (arrival, None)))
+
+    def note(self, session: Session, note: str, **details: object) -> None:
+        """Something happened on a connection; `note` is a message id."""
+        self._told.append((self._listener.noted, (session.peer, note, details)))
+
+    def left(self, arrival: Arrival, sent: int, size: int, why: str) -> None:
+        """A client did not take its answer whole."""
+        self._told.append((self._listener.left, (arrival, sent, size, why)))
+
+    def due(self, session: Session) -> None:
+        """`session` has something to send, once what came is kept."""
+        self._due[session] = None
+
+    def again(self, session: Session) -> None:
+        """`session` has more to read than one turn allows."""
+        self._again.append(session)
+
+    def later(self, session: Session, moment: float) -> None:
+        """Wake `session` at `moment` (monotonic seconds)."""
+        self._timer_number += 1
+        heapq.heappush(self._timers, (moment, self._timer_number, session))
+
+    def watch(self, session: Session, events: int) -> None:
+        """Wait for `events` on the socket of `session`; 0 for none."""
+        sock = session.transport.sock
+        if not events:
+            self._selector.unregister(sock)
+        elif session.watched:
+            self._selector.modify(sock, events, session)
+        else:
+            self._selector.register(sock, events, session)
+        session.watched = events
+
+    def forget(self, session: Session) -> None:
+        """`session` is about to close its socket."""
+        self._sessions.pop(session, None)
+        self._due.pop(session, None)
+        if session.watched:
+            self._selector.unregister(session.transport.sock)
+        if not session.came:
+            self.silent += 1

@@ -1,0 +1,382 @@
+"""One client's connection: its requests taken in, each answered with recorded octets.
+
+In: readiness of its socket, and the moments it asked to be woken at. Out: octets kept and
+written, and what happened told to the server. It never waits, so that a slow client holds
+up nobody. What HTTP says is the Intake's and the Answer's to know.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections import deque
+
+from httpwire.capture.arrival import Arrival
+from httpwire.capture.model import Ending, EventKind, WireEvent
+from httpwire.errors import RequestUnreadable
+from httpwire.language import N_
+from httpwire.net.delivery import Delivery
+from httpwire.net.options import NO_FAULTS
+from httpwire.net.transport import READ, WRITE, Transport
+from httpwire.wire.element import Direction
+from httpwire.wire.framing import Kind, Rule
+from httpwire.wire.head import Head
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from httpwire.capture.answers import Answer, Reading
+    from httpwire.capture.intake import Intake
+    from httpwire.net.server import Server
+
+_READ = 120 << 10  # under the 128 KiB from which an allocator asks the system for fresh pages each time
+_QUEUED = 64  # requests that may wait for their answers before no more are read
+_SILENCE = 1.0  # seconds to wait for more of what can't be read as a request
+_OVERRUN = 64 << 20  # octets that are still kept of what can't be read
+_LINGER = 2.0  # seconds to read on after our last octet: a close with octets unread would destroy it on its way
+_TAKEN = 0.01  # seconds between looks whether the client has taken all that goes before a reset
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # RFC 9110 15.2.1
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
+
+
+class Session:
+    """The connection number `number` of `server`, from `peer` (str)."""
+
+    def __init__(self, server: Server, transport: Transport, peer: str, number: int) -> None:
+        self.transport = transport
+        self.peer = peer
+        self.number = number
+        self.log = server.log(peer)
+        self.moved_at = server.now  #: when an octet last moved (monotonic seconds)
+        self.wake_at = 0.0  #: when to be woken (monotonic seconds); 0: not asked for
+        self.watched = READ  #: what the server waits for
+        self.closed = False
+        self._server = server
+        self._intake: Intake | None = None
+        self._queue: deque[tuple[Arrival, Answer | None, int]] = deque()  # an answer to each, and how much of it is out
+        self._delivery: Delivery | None = None
+        self._serving: tuple[Arrival, Reading] | None = None  # what the delivery is about
+        self._early: tuple[Answer | None, int] | None = None  # chosen before the request had come
+        self._ended = False  # no more comes from the client
+        self._last = False  # no more goes to the client
+        self.finished = False  #: our direction is closed
+        self._resetting = False
+        self._unread_from = 0  # octets that had come when they could be read no more
+        self.came = 0  #: octets so far
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is on its way, or due."""
+        return bool(self._delivery or self._queue)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a request or an answer is."""
+        return self.busy or bool(self._intake and self._intake.under_way)
+
+    def ready(self, events: int) -> None:
+        """The socket can be read from (READ) or written to (WRITE)."""
+        if events & (READ | self.transport.recv_needs) and not self._ended:
+            self._receive()
+        if events & WRITE:
+            self._server.due(self)
+
+    # What comes.
+
+    def _receive(self) -> None:
+        transport = self.transport
+        for _ in range(16):  # TLS gives a record at a time, and the socket does not tell that it holds more
+            try:
+                data = transport.recv(_READ)
+            except OSError as error:
+                self._broken(error)
+                return
+            if data:
+                self._take(data)
+                if self.closed or not transport.holds_more:
+                    return
+            else:
+                if data is not None:
+                    self._client_closed()
+                return
+        self._server.again(self)
+
+    def _take(self, data: bytes) -> None:
+        """Keep a segment, and do what it asks for."""
+        server = self._server
+        self.moved_at = server.now
+        self.came += len(data)
+        if self.log:
+            self.log.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data))
+        intake = self._intake
+        if intake is None:
+            intake = self._intake = server.intake(self)
+            intake.refusing = self.transport.plain
+            if intake.refusing:
+                server.note(self, N_("plain HTTP came to a port that speaks TLS: the client needs https://"))
+            intake.name = self.transport.name
+        events = intake.feed(data)
+        for event in events:
+            if isinstance(event, Arrival):
+                self._arrived(event)
+        if not intake.under_way:
+            return
+        if events and isinstance(events[-1], Head) and intake.expects_continue(events[-1]):
+            self._continue(events[-1])
+        framing = intake.framing
+        if framing and framing.kind is Kind.UNDECIDABLE:
+            self._unread_from = self._unread_from or self.came
+            if framing.rule is Rule.LIMIT or self.came - self._unread_from > _OVERRUN:
+                self._refuse(Ending.OVER_LIMIT)
+            else:
+                self._wake(server.now + _SILENCE)
+        elif not self.wake_at and server.limits.request:
+            self._wake(server.now + server.limits.request)
+
+    def _arrived(self, arrival: Arrival) -> None:
+        """A request has ended."""
+        server = self._server
+        self.wake_at = 0.0
+        if not arrival.complete:
+            server.kept(arrival)
+            self._close_with(server.refusal(arrival), arrival)
+            return
+        answer, position = self._early or (None, 0)
+        wanted = not self._last and not server.full
+        if wanted and not self._early and arrival.message and arrival.message.head:
+            answer = server.choose(arrival.message.head)
+        self._early = None
+        server.arrived(arrival, answer)
+        if wanted:
+            self._queue.append((arrival, answer or server.refusal(arrival), position))
+            if len(self._queue) > _QUEUED:
+                self._watch(self._wanted(self.transport.send_needs))
+        server.due(self)
+
+    def _continue(self, head: Head) -> None:
+        """The client waits before it sends its content: what was recorded for that goes out, else 100 (Continue)."""
+        if self._early or self._queue or self._delivery or self._last:
+            return  # it will go on by itself, after the answers before
+        server = self._server
+        answer = server.choose(head)
+        stop = answer.reading(head.line.method).interim_stop if answer else 0
+        octets = b""
+        if answer and stop:
+            octets = b"".join(answer.blocks())[:stop] if answer.octets is None else answer.octets[:stop]
+        else:
+            octets = _CONTINUE
+            server.note(self, N_("100 Continue was sent: the client waited for it before sending its content"))
+        self._early = answer, stop
+        try:
+            self.transport.send(memoryview(octets))
+        except OSError as error:
+            self._broken(error)
+            return
+        self._log_sent(octets)
+
+    def _refuse(self, ending: Ending) -> None:
+        """What comes is no request, or not whole; it ends here."""
+        arrival = self._intake.finish(ending) if self._intake else None
+        if arrival:
+            self._server.kept(arrival)
+            refusal = self._server.refusal(arrival) if ending is not Ending.CLOSED else None
+            self._close_with(refusal, arrival)
+
+    def _close_with(self, answer: Answer | None, arrival: Arrival) -> None:
+        """Send `answer`, if there is one, after those that are due, and close."""
+        if not self._last:
+            self._last = True
+            if answer:
+                self._queue.append((arrival, answer, 0))
+        self._server.due(self)
+
+    def _client_closed(self) -> None:
+        """No more will come; what is due still goes out."""
+        self._ended = True
+        if self._intake:
+            arrival = self._intake.finish(Ending.CLOSED)
+            if arrival:
+                self._server.kept(arrival)
+        self._last = True
+        self._server.due(self)
+
+    def _broken(self, error: OSError) -> None:
+        says = getattr(error, "says", "")
+        if says:
+            self._server.note(self, says, why=error.strerror)
+        if self._intake:
+            arrival = self._intake.finish(Ending.FAILED)
+            if arrival:
+                self._server.kept(arrival)
+        self._tell_left(error.strerror or str(error))
+        self.close(Ending.FAILED)
+
+    # What goes.
+
+    def push(self) -> None:
+        """Write what can go out now."""
+        while not self.closed:
+            if self._delivery:
+                if not self._go_on(self._delivery):
+                    return
+            elif self._queue:
+                self._begin(*self._queue.popleft())
+            elif self._last or self._server.ending:
+                self._finish()
+                return
+            else:
+                self._watch(self._wanted(0))
+                return
+
+    def _begin(self, arrival: Arrival, answer: Answer | None, position: int) -> None:
+        server = self._server
+        faults = NO_FAULTS if answer and answer.own else server.faults
+        if answer is None or faults.close_before:
+            self._last = True
+            self._queue.clear()
+            return
+        reading = answer.reading(arrival.message.method if arrival.message else None)
+        octets = answer.octets
+        if octets is not None and faults is NO_FAULTS and not position and not self.log:
+            try:
+                sent = self.transport.send(memoryview(octets))
+            except OSError as error:
+                self._broken(error)
+                return
+            if sent == len(octets):
+                self._answered(arrival, reading)
+                return
+            position = sent
+        self._serving = arrival, reading
+        told = self._log_sent if self.log else None
+        self._delivery = Delivery(answer, faults, start=position, told=told)
+
+    def _go_on(self, delivery: Delivery) -> bool:
+        """Send on; tells whether the answer has gone out."""
+        server = self._server
+        try:
+            if delivery.push(self.transport, server.now):
+                self.moved_at = server.now
+        except OSError as error:
+            self._broken(error)
+            return False
+        except RequestUnreadable:
+            server.note(self, N_("the answer became shorter while it was sent: the connection is closed"))
+            self.close(Ending.GIVEN_UP)
+            return False
+        if not delivery.done:
+            if delivery.wake_at is not None:
+                self._wake(delivery.wake_at)
+                self._watch(self._wanted(0))
+            else:
+                self._watch(self._wanted(self.transport.send_needs))
+            return False
+        if server.faults.reset_after is not None and not delivery.whole:
+            self._reset()
+            return False
+        assert self._serving
+        arrival, reading = self._serving
+        whole, self._delivery, self._serving = delivery.whole, None, None
+        if whole:
+            self._answered(arrival, reading)
+        else:
+            self._last = True
+            self._queue.clear()
+        return True
+
+    def _answered(self, arrival: Arrival, reading: Reading) -> None:
+        """An answer is out: the connection goes on, or not, as it implies."""
+        if reading.tunnel and self._intake:
+            self._intake.tunnel = True
+            return
+        if not reading.stays or arrival.closes:
+            self._last = True
+            self._queue.clear()
+
+    def _reset(self) -> None:
+        """Close with RST, once the client's system has all that went before."""
+        self._resetting = True
+        if self.transport.unsent and self._server.now < self.moved_at + _LINGER:
+            self._wake(self._server.now + _TAKEN)
+            return
+        self.transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.close(Ending.FAILED)
+
+    def _finish(self) -> None:
+        """Close our direction, and wait a little for the client to close its own."""
+        if self._ended:
+            self.close(Ending.COMPLETE)
+        elif not self.finished:
+            self.finished = True
+            try:
+                self.transport.finish()
+            except OSError:
+                self.close(Ending.FAILED)
+                return
+            self._wake(self._server.now + _LINGER)
+            self._watch(READ)
+
+    # Time.
+
+    def wake(self) -> None:
+        """The moment has come that was asked for."""
+        self.wake_at = 0.0
+        intake = self._intake
+        if self._resetting:
+            self._reset()
+        elif self.finished:
+            self.close(Ending.COMPLETE)
+        elif self.busy:
+            self._server.due(self)
+        elif intake and intake.under_way:
+            framing = intake.framing
+            unreadable = framing is not None and framing.kind is Kind.UNDECIDABLE
+            self._refuse(Ending.REFUSED if unreadable else Ending.TIMED_OUT)
+
+    def expire(self) -> None:
+        """Nothing has moved for too long."""
+        if self.busy:
+            self._tell_left("")
+        self.end(Ending.TIMED_OUT)
+
+    def end(self, ending: Ending) -> None:
+        """Close now; what there is of a request is kept."""
+        if self._intake and not self.closed:
+            arrival = self._intake.finish(ending)
+            if arrival:
+                self._server.kept(arrival)
+        self.close(ending)
+
+    def close(self, ending: Ending) -> None:
+        """Close the connection."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.log and not self.log.ended:
+            kept = Ending.COMPLETE if ending in (Ending.CLOSED, Ending.REFUSED) else ending
+            why = kept.value.encode("ascii")
+            self.log.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.ENDED, why))
+        self._server.forget(self)
+        self.transport.close()
+
+    def _wake(self, moment: float) -> None:
+        self.wake_at = moment
+        self._server.later(self, moment)
+
+    def _wanted(self, events: int) -> int:
+        """`events`, and READ where more is to be read."""
+        return events if self._ended or len(self._queue) > _QUEUED else events | READ
+
+    def _watch(self, events: int) -> None:
+        if events != self.watched:
+            self._server.watch(self, events)
+
+    def _log_sent(self, octets: bytes) -> None:
+        if self.log:
+            self.log.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.SEGMENT, octets))
+
+    def _tell_left(self, why: str) -> None:
+        """The client went away, or stopped reading, before it had the whole answer."""
+        if self._delivery and self._serving:
+            sent, size = self._delivery.position, self._delivery.answer.size
+            self._server.left(self._serving[0], sent, size, why)

@@ -1,0 +1,141 @@
+"""What a server tells a person: the answers it holds, and each request as it comes, as labelled lines.
+
+In: Answers, Arrivals, and a Translator. Out: lines as (label, text), in the translator's
+language. Pure: nothing is printed or asked for here.
+"""
+
+from __future__ import annotations
+
+from httpwire.capture.arrival import Arrival, is_request
+from httpwire.capture.model import Ending
+from httpwire.language import N_, Translator
+from httpwire.views.account import finding_lines
+from httpwire.views.outcome import bytes_of, end_of, path_of
+from httpwire.views.text import printable, visible
+from httpwire.wire.deviations import Severity
+from httpwire.wire.framing import Kind
+from httpwire.wire.mismatch import mismatches
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from httpwire.capture.answers import Answer, Answers
+    from httpwire.views.account import Line
+    from httpwire.wire.message import Message
+
+_SHOWN = 20  # answers, before the rest is only counted
+
+_ENDINGS = {
+    Ending.CLOSED: N_("the client closed the connection"),
+    Ending.FAILED: N_("the connection broke"),
+    Ending.TIMED_OUT: N_("the time ran out"),
+    Ending.OVER_LIMIT: N_("a limit of httpwire was exceeded"),
+    Ending.INTERRUPTED: N_("it was interrupted"),
+    Ending.GIVEN_UP: N_("httpwire ended first"),
+    Ending.REFUSED: N_("it can't be read as a request"),
+}
+
+
+def answers_lines(answers: Answers, left_out: Iterable[str], tr: Translator, *, notes: bool) -> Iterator[Line]:
+    """The answers that are to be served, to which requests, and what deviates in them."""
+    for answer in answers.all[:_SHOWN]:
+        response = answer.recorded.response
+        line = response.head.line if response and response.head else None
+        status = visible(b" ".join((line.version, b"%03d" % line.status, line.reason)).strip(), 60) if line else ""
+        if answer is answers.single:
+            asked = tr("every request")
+        elif answer.request:
+            asked = _asked(answer.request)
+        else:
+            asked = tr("every other request")
+        facts = {"name": printable(answer.name), "status": status, "size": bytes_of(answer.size, tr), "asked": asked}
+        yield tr("answer"), tr("{name}: {status}, {size}, to {asked}", **facts)
+        yield "", tr(_then(answer))
+        yield from finding_lines(answer.recorded.findings, tr, notes=notes)
+    if len(answers.all) > _SHOWN:
+        more = len(answers.all) - _SHOWN
+        yield "", tr.plural("{n} more answer", "{n} more answers", more)
+    for path in left_out:
+        yield tr("warning"), tr("{path} is left out: its request is not beside it", path=printable(path))
+
+
+def _then(answer: Answer) -> str:
+    """What becomes of the connection after it, as a message id."""
+    reading = answer.recorded
+    if reading.tunnel:
+        return N_("after it the connection is a tunnel: what comes is kept, and nothing is answered")
+    if reading.stays:
+        return N_("after it the connection stays open")
+    return N_("after it the connection is closed")
+
+
+def _asked(request: Message) -> str:
+    hosts = request.values(b"host")
+    asked = visible(b" ".join((request.method, request.target)), 80)
+    return f"{asked} ({visible(hosts[0], 60)})" if hosts else asked
+
+
+def arrival_lines(arrival: Arrival, tr: Translator, *, notes: bool) -> Iterator[Line]:
+    """A request that has come: what it asks for, whether it is whole, and what deviates in it."""
+    message = arrival.message
+    line = message.head.line if message and message.head else None
+    asked = visible(b" ".join(part for part in line[:3] if part), 100) if line else ""
+    label = tr("request") if arrival.complete else tr("incomplete")
+    facts = {"size": bytes_of(arrival.octets, tr), "peer": printable(arrival.peer)}
+    if asked:
+        yield label, tr("{asked}, {size}, from {peer}", asked=asked, **facts)
+    else:
+        yield label, tr("{size}, from {peer}", **facts)
+    if not arrival.complete:
+        yield "", why_incomplete(arrival, tr)
+    if message:
+        found = [finding for finding in message.findings if notes or finding.deviation.severity is not Severity.NOTE]
+        yield from finding_lines(found, tr, notes=notes)
+
+
+def why_incomplete(arrival: Arrival, tr: Translator) -> str:
+    """Why what came is no whole request."""
+    message = arrival.message
+    ended = tr(_ENDINGS[arrival.ending])
+    if message and arrival.ending is Ending.REFUSED and is_request(message):
+        return tr("it came in plain HTTP to a port that speaks TLS")
+    if message is None or (arrival.ending is Ending.REFUSED and not _is_undecidable(message)):
+        return ended
+    return end_of(message, ended, tr)
+
+
+def _is_undecidable(message: Message) -> bool:
+    return message.framing is not None and message.framing.kind is Kind.UNDECIDABLE
+
+
+def mismatch_lines(arrival: Arrival, answer: Answer, tr: Translator) -> Iterator[Line]:
+    """Where the answer does not fit the request that gets it."""
+    request = arrival.message
+    response = answer.reading(request.method).response if request else None
+    if not request or not response:
+        return
+    for mismatch in mismatches(request, response, answer.size, answer.request):
+        details = {name: printable(str(value)) for name, value in mismatch.details.items()}
+        yield tr("warning"), tr(mismatch.says, **details)
+
+
+def answer_line(answer: Answer | None, tr: Translator) -> Line:
+    """What a request gets."""
+    if answer is None:
+        return tr("answer"), tr("none: the connection is closed")
+    facts = {"name": printable(answer.name), "size": bytes_of(answer.size, tr)}
+    return tr("answer"), tr("{name}, {size}", **facts)
+
+
+def kept_line(arrival: Arrival, tr: Translator) -> Line:
+    """Where a request is kept."""
+    return tr("saved"), tr("{path}, {size}", path=path_of(arrival.file, tr), size=bytes_of(arrival.octets, tr))
+
+
+def left_line(arrival: Arrival, sent: int, size: int, why: str, tr: Translator) -> Line:
+    """That a client did not take its answer whole."""
+    facts = {"peer": printable(arrival.peer), "sent": f"{sent:,}", "size": f"{size:,}"}
+    if why:
+        return tr("note"), tr("{peer} took {sent} of {size} bytes of its answer: {why}", **facts, why=tr(why))
+    return tr("note"), tr("{peer} took {sent} of {size} bytes of its answer, and no more", **facts)
