@@ -2,15 +2,23 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from httpwire.api import open_transfer as open_transfer
-    from httpwire.api import save as save
-    from httpwire.api import send as send
-    from httpwire.api import send_all as send_all
+    from httpwire.api.sending import open_transfer as open_transfer
+    from httpwire.api.sending import save as save
+    from httpwire.api.sending import send as send
+    from httpwire.api.sending import send_all as send_all
+    from httpwire.api.serving import Running as Running
+    from httpwire.api.serving import Scripted as Scripted
+    from httpwire.api.serving import record as record
+    from httpwire.api.serving import serve as serve
+    from httpwire.capture.arrival import Arrival as Arrival
+    from httpwire.capture.faults import Faults as Faults
     from httpwire.errors import HttpwireError as HttpwireError
     from httpwire.errors import NetworkError as NetworkError
     from httpwire.errors import TimedOut as TimedOut
     from httpwire.errors import UsageError as UsageError
     from httpwire.net.client import Transfer as Transfer
+    from httpwire.net.options import ServerLimits as ServerLimits
+    from httpwire.net.options import ServerTls as ServerTls
     from httpwire.net.options import TimeLimits as TimeLimits
     from httpwire.net.options import TlsOptions as TlsOptions
     from httpwire.wire.content import Limits as Limits
@@ -23,6 +31,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Arrival": "httpwire.capture.arrival",
+    "Faults": "httpwire.capture.faults",
+    "Running": "httpwire.api.serving",
+    "Scripted": "httpwire.api.serving",
+    "ServerLimits": "httpwire.net.options",
+    "ServerTls": "httpwire.net.options",
+    "record": "httpwire.api.serving",
+    "serve": "httpwire.api.serving",
     "Edits": "httpwire.wire.edit",
     "Exchange": "httpwire.wire.exchange",
     "Finding": "httpwire.wire.deviations",
@@ -36,30 +52,38 @@ _HOMES = {
     "TlsOptions": "httpwire.net.options",
     "Transfer": "httpwire.net.client",
     "UsageError": "httpwire.errors",
-    "open_transfer": "httpwire.api",
-    "save": "httpwire.api",
-    "send": "httpwire.api",
-    "send_all": "httpwire.api",
+    "open_transfer": "httpwire.api.sending",
+    "save": "httpwire.api.sending",
+    "send": "httpwire.api.sending",
+    "send_all": "httpwire.api.sending",
 }
 
 __all__ = [
+    "Arrival",
     "Edits",
     "Exchange",
+    "Faults",
     "Finding",
     "HttpwireError",
     "Limits",
     "Message",
     "NetworkError",
     "Outcome",
+    "Running",
+    "Scripted",
+    "ServerLimits",
+    "ServerTls",
     "TimeLimits",
     "TimedOut",
     "TlsOptions",
     "Transfer",
     "UsageError",
     "open_transfer",
+    "record",
     "save",
     "send",
     "send_all",
+    "serve",
 ]
 
 

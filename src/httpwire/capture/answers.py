@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections import deque
 
+from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.raw import Outgoing
 from httpwire.errors import AnswerUnreadable, RequestUnreadable
 from httpwire.language import N_
@@ -92,7 +93,7 @@ class _Reader:
 class Answer:
     """The octets `source` from `start` up to `stop`, as they are to be sent, and the `request` they were recorded for
     (None: not known). `octets` are the bytes where they are few enough to hold, else None. `times` says when they came:
-    (seconds after the request, offset reached), in order; empty where that was not recorded. `own`: we made it."""
+    (seconds after the request, offset reached), in order; empty where that was not recorded. `faults` are how."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Answer:
         start: int = 0,
         stop: int | None = None,
         times: tuple[tuple[float, int], ...] = (),
-        own: bool = False,
+        faults: Faults = NO_FAULTS,
     ) -> None:
         self.name = source.name
         self.source = source
@@ -110,7 +111,7 @@ class Answer:
         self.start = start
         self.stop = source.octets if stop is None else stop
         self.times = times
-        self.own = own
+        self.faults = faults
         self.octets = b"".join(self.blocks()) if self.size <= _IN_MEMORY else None
         self._readings: dict[bytes | None, Reading] = {}
 

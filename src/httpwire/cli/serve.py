@@ -11,6 +11,7 @@ import sys
 
 from httpwire.capture.answers import Answer, open_answers, plain
 from httpwire.capture.arrival import Arrival
+from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.keeping import Folder, Keeping, Sequence
 from httpwire.capture.raw import Outgoing
 from httpwire.cli.console import columns_of, say
@@ -20,7 +21,6 @@ from httpwire.cli.serving import LISTEN, SHARED, Serving
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
-from httpwire.net.options import NO_FAULTS, Faults
 from httpwire.views import visits
 from httpwire.views.text import visible
 
@@ -30,9 +30,9 @@ SERVE = Verb(
     N_("httpwire serve RESPONSE... [--listen ADDRESS] [OPTION...]"),
     N_(
         "Answers requests on 127.0.0.1:8080 with recorded bytes, exactly. One RESPONSE answers every request. Of "
-        "several, and in a folder, each answers the request whose file lies beside it (NAME_send.txt for NAME_recv.txt, "
-        "NAME.http for NAME.response): the same method and target, then the same Host; repeated ones in order. It ends "
-        "with Ctrl-C."
+        "several, and in a folder, each answers the request whose file lies beside it (NAME_send.txt for "
+        "NAME_recv.txt, NAME.http for NAME.response): the same method and target, then the same Host; repeated ones in "
+        "order. It ends with Ctrl-C."
     ),
     (
         LISTEN,
@@ -76,6 +76,8 @@ def run(words: list[str], tr: Translator) -> int:
     count = arguments.number("count", 0, least=1) if arguments.has("count") else None
     answers, left_out = open_answers(arguments.operands)
     try:
+        for answer in answers.all:
+            answer.faults = faults
         if faults.timing and not any(answer.times for answer in answers.all):
             hint = N_("httpwire send --times keeps them beside the answer")
             raise UsageError(N_("--timing recorded: no times were recorded for these answers"), hint=hint)
@@ -88,7 +90,6 @@ def run(words: list[str], tr: Translator) -> int:
             answers=answers,
             count=count,
             refuse=lambda arrival: refusal(arrival, tr),
-            faults=faults,
             unending=count is None,
         )
     finally:
@@ -135,4 +136,4 @@ def refusal(arrival: Arrival, tr: Translator) -> Answer:
     else:
         why = visits.why_incomplete(arrival, tr)
         octets = plain(400, tr("httpwire: this is not a whole request: {why}", why=why) + "\n")
-    return Answer(Outgoing.from_bytes(octets), own=True)
+    return Answer(Outgoing.from_bytes(octets))

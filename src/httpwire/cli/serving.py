@@ -7,6 +7,7 @@ each request as a line on standard output.
 
 from __future__ import annotations
 
+import sys
 import time
 
 from httpwire.capture.answers import Answer, Answers
@@ -19,7 +20,7 @@ from httpwire.cli.status import ExitStatus
 from httpwire.errors import SaveFailed, UsageError
 from httpwire.language import N_, Translator
 from httpwire.net import listening
-from httpwire.net.options import NO_FAULTS, Faults, ServerLimits
+from httpwire.net.options import ServerLimits, ServerTls
 from httpwire.net.server import Listener, Server
 from httpwire.net.transport import Transport
 from httpwire.views import visits
@@ -185,7 +186,6 @@ class Serving:
         answers: Answers | None,
         count: int | None,
         refuse: Callable[[Arrival], Answer | None] | None = None,
-        faults: Faults = NO_FAULTS,
         unending: bool,
     ) -> int:
         """Listen, serve, and say at the end what there was. `unending`: Ctrl-C is how it is to end."""
@@ -202,7 +202,6 @@ class Serving:
                     answers=answers,
                     keeping=keeping,
                     count=count,
-                    faults=faults,
                     limits=self._limits,
                     reading=self._reading,
                     tls=tls,
@@ -234,33 +233,28 @@ class Serving:
             self.console.lines([(tr("warning"), text)])
 
     def _tls(self) -> Callable[[socket.socket], Transport]:
-        """What makes a TLS connection of an accepted socket. Raises UsageError, AuthorityFailed."""
-        from functools import partial
-
-        from httpwire.net import authority
-        from httpwire.net.tls import AcceptedTls
+        """What makes a TLS connection of an accepted socket, told. Raises UsageError, AuthorityFailed."""
+        from httpwire.net.authority import accepting, trust_advice
 
         tr, arguments = self.tr, self._arguments
         alpn = tuple(name for name in arguments.last("alpn", "http/1.1").split(",") if name)
         if any(len(name) > 255 or not name.isascii() for name in alpn):
             raise UsageError(N_("--alpn takes names of protocols, as http/1.1"))
-        if arguments.has("cert"):
-            context = authority.own_context(arguments.last("cert"), arguments.last("key"), alpn)
-        else:
-            ours = authority.open_authority()
-            host = self._where.host
-            context = ours.context(alpn, (host,) if host not in ("", "0.0.0.0", "::") else ())
-            path = printable(ours.certificate_path)
-            says = tr("{path}, made now", path=path) if ours.created else path
-            lines = [(tr("authority"), says)]
-            if ours.created or arguments.has("verbose"):
+        tls = ServerTls(cert=arguments.last("cert"), key=arguments.last("key"), alpn=alpn)
+        # A server name that is not ASCII fails the handshake, and CPython would print that with a traceback, too.
+        usual = sys.unraisablehook
+        sys.unraisablehook = lambda raised: None if isinstance(raised.exc_value, UnicodeError) else usual(raised)
+        accept, authority = accepting(tls, self._where.host)
+        if authority:
+            path = printable(authority.certificate_path)
+            lines = [(tr("authority"), tr("{path}, made now", path=path) if authority.created else path)]
+            if authority.created or arguments.has("verbose"):
                 lines.append(("", tr("to make a client trust it:")))
-                advice = authority.trust_advice(ours.certificate_path)
+                advice = trust_advice(authority.certificate_path)
                 lines += [("", tr("{client}: {command}", client=tr(who), command=command)) for who, command in advice]
             self.console.lines(lines)
-        offered = ", ".join(alpn) or tr("none")
-        self.console.lines([("TLS", tr("ALPN: {protocols}", protocols=offered))])
-        return partial(AcceptedTls, made=context)
+        self.console.lines([("TLS", tr("ALPN: {protocols}", protocols=", ".join(alpn) or tr("none")))])
+        return accept
 
     def _tell_end(self, server: Server, teller: _Teller) -> None:
         tr = self.tr

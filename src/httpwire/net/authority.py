@@ -30,11 +30,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from httpwire.errors import AuthorityFailed, UsageError
 from httpwire.language import N_
-from httpwire.net.tls import _no_password, _why
+from httpwire.net.tls import AcceptedTls, no_password, why_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from httpwire.net.options import ServerTls
 
     _Key = ec.EllipticCurvePrivateKey
 
@@ -78,14 +80,18 @@ class Authority:
 
         def choose(sock: ssl.SSLSocket | ssl.SSLObject, name: str | None, base: ssl.SSLContext) -> int | None:
             _remember(sock, name, base)
-            if name and re.fullmatch(_HOST, name):
+            wanted = name.lower() if name and re.fullmatch(_HOST, name) else ""
+            if not name and isinstance(sock, ssl.SSLSocket) and sock.family != getattr(socket, "AF_UNIX", None):
+                wanted = sock.getsockname()[0]  # none is asked for where the URL has an address: that of this end
+            if wanted and wanted not in known:
                 try:
-                    sock.context = named(name.lower())
+                    sock.context = named(wanted)
                 except UsageError:  # raised in here it would be printed, and be no alert of any use
                     return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
             return None
 
-        made = self._presenting((*_LOOPBACK, *map(_checked, names)), alpn)
+        known = {*_LOOPBACK, *map(_checked, names)}
+        made = self._presenting(tuple(known), alpn)
         made.sni_callback = choose
         return made
 
@@ -170,11 +176,23 @@ def own_context(cert: str, key: str, alpn: tuple[str, ...]) -> ssl.SSLContext:
         for path in filter(None, (cert, key)):  # OpenSSL doesn't say which of them it misses
             os.stat(path)
         path = ", ".join(filter(None, (cert, key)))
-        made.load_cert_chain(cert, key or None, password=_no_password)
+        made.load_cert_chain(cert, key or None, password=no_password)
     except (OSError, ValueError) as error:
-        raise UsageError(N_("can't use the TLS file {path}: {why}"), path=path, why=_why(error)) from error
+        raise UsageError(N_("can't use the TLS file {path}: {why}"), path=path, why=why_of(error)) from error
     made.sni_callback = _remember
     return made
+
+
+def accepting(tls: ServerTls, host: str) -> tuple[Callable[[socket.socket], AcceptedTls], Authority | None]:
+    """What makes a TLS connection of each socket accepted on `host`, and the authority, where that is our own.
+
+    Raises UsageError, AuthorityFailed.
+    """
+    if tls.cert:
+        return functools.partial(AcceptedTls, made=own_context(tls.cert, tls.key, tls.alpn)), None
+    ours = open_authority()
+    made = ours.context(tls.alpn, () if host in ("", "0.0.0.0", "::") else (host,))
+    return functools.partial(AcceptedTls, made=made), ours
 
 
 def asked_name(sock: ssl.SSLSocket) -> str:
@@ -202,7 +220,7 @@ def _server_context(alpn: tuple[str, ...]) -> ssl.SSLContext:
         made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # honours SSLKEYLOGFILE
     except OSError as error:
         path = os.environ.get("SSLKEYLOGFILE", "")
-        raise UsageError(N_("can't use the TLS file {path}: {why}"), path=path, why=_why(error)) from error
+        raise UsageError(N_("can't use the TLS file {path}: {why}"), path=path, why=why_of(error)) from error
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if alpn:
         made.set_alpn_protocols(list(alpn))

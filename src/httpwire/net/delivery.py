@@ -1,6 +1,6 @@
 """One answer on its way to a client: exact octets, as fast or as badly as was asked for.
 
-In: an Answer, the offset to begin at, Faults, and a Transport. Out: octets written, and what
+In: an Answer with its Faults, the offset to begin at, and a Transport. Out: octets written, and what
 to wait for next: the transport, or a moment in time. An answer in a file goes from the file
 to the socket without passing through this process where that can be done.
 """
@@ -11,9 +11,9 @@ import bisect
 import os
 import time
 
+from httpwire.capture.faults import NO_FAULTS
 from httpwire.errors import RequestUnreadable
 from httpwire.language import N_
-from httpwire.net.options import NO_FAULTS, Faults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class Delivery:
     def __init__(
         self,
         answer: Answer,
-        faults: Faults = NO_FAULTS,
         *,
         start: int = 0,
         stop: int | None = None,
@@ -41,7 +40,7 @@ class Delivery:
     ) -> None:
         self.answer = answer
         self.position = start
-        self._faults = faults
+        self._faults = faults = answer.faults
         self._begun = time.monotonic() + faults.delay
         self._start = start
         cuts = [cut for cut in (faults.truncate, faults.reset_after) if cut is not None]

@@ -59,35 +59,15 @@ class ServerLimits(Record):
         return tuple.__new__(cls, (idle, request, connections))
 
 
-class Faults(Record):
-    """How an answer goes out, for testing clients: `timing` as it was recorded; `delay` seconds before its first octet;
-    at most `segment` octets a write (0: as many as there are); `throttle` octets a second (0: no limit); after
-    `truncate` octets a close, after `reset_after` octets a reset (None: neither); `close_before`: a close instead."""
+class ServerTls(Record):
+    """A server's TLS: `cert` and `key` are paths (str, PEM), empty for certificates of httpwire's own authority;
+    `alpn` the protocols to agree on."""
 
     __slots__ = ()
-    FIELDS = ("timing", "delay", "segment", "throttle", "truncate", "reset_after", "close_before")
-    timing: bool = at(0)
-    delay: float = at(1)
-    segment: int = at(2)
-    throttle: float = at(3)
-    truncate: int | None = at(4)
-    reset_after: int | None = at(5)
-    close_before: bool = at(6)
+    FIELDS = ("cert", "key", "alpn")
+    cert: str = at(0)
+    key: str = at(1)
+    alpn: tuple[str, ...] = at(2)
 
-    def __new__(
-        cls,
-        *,
-        timing: bool = False,
-        delay: float = 0.0,
-        segment: int = 0,
-        throttle: float = 0.0,
-        truncate: int | None = None,
-        reset_after: int | None = None,
-        close_before: bool = False,
-    ) -> Faults:
-        values = (timing, delay, segment, throttle, truncate, reset_after, close_before)
-        return tuple.__new__(cls, values)
-
-
-#: An answer goes out whole, at once.
-NO_FAULTS = Faults()
+    def __new__(cls, *, cert: str = "", key: str = "", alpn: tuple[str, ...] = ("http/1.1",)) -> ServerTls:
+        return tuple.__new__(cls, (cert, key, alpn))

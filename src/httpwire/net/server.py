@@ -22,7 +22,7 @@ from httpwire.capture.keeping import Keeping
 from httpwire.capture.model import Connection, Ending
 from httpwire.errors import SaveFailed
 from httpwire.language import N_
-from httpwire.net.options import NO_FAULTS, Faults, ServerLimits
+from httpwire.net.options import ServerLimits
 from httpwire.net.session import Session
 from httpwire.net.transport import READ, Transport, text_of
 
@@ -72,7 +72,6 @@ class Server:
         answers: Answers | None = None,
         keeping: Keeping | None = None,
         count: int | None = None,
-        faults: Faults = NO_FAULTS,
         limits: ServerLimits | None = None,
         reading: Limits | None = None,
         tls: Callable[[socket.socket], Transport] | None = None,
@@ -82,7 +81,6 @@ class Server:
         keep: bool = False,
         seconds: float = 0.0,
     ) -> None:
-        self.faults = faults
         self.limits = limits or ServerLimits()
         self.now = time.monotonic()
         self.complete = 0  #: complete requests so far

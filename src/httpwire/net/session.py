@@ -13,11 +13,11 @@ import time
 from collections import deque
 
 from httpwire.capture.arrival import Arrival
+from httpwire.capture.faults import NO_FAULTS
 from httpwire.capture.model import Ending, EventKind, WireEvent
 from httpwire.errors import RequestUnreadable
 from httpwire.language import N_
 from httpwire.net.delivery import Delivery
-from httpwire.net.options import NO_FAULTS
 from httpwire.net.transport import READ, WRITE, Transport
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind, Rule
@@ -229,15 +229,13 @@ class Session:
                 return
 
     def _begin(self, arrival: Arrival, answer: Answer | None, position: int) -> None:
-        server = self._server
-        faults = NO_FAULTS if answer and answer.own else server.faults
-        if answer is None or faults.close_before:
+        if answer is None or answer.faults.close_before:
             self._last = True
             self._queue.clear()
             return
         reading = answer.reading(arrival.message.method if arrival.message else None)
         octets = answer.octets
-        if octets is not None and faults is NO_FAULTS and not position and not self.log:
+        if octets is not None and answer.faults is NO_FAULTS and not position and not self.log:
             try:
                 sent = self.transport.send(memoryview(octets))
             except OSError as error:
@@ -249,7 +247,7 @@ class Session:
             position = sent
         self._serving = arrival, reading
         told = self._log_sent if self.log else None
-        self._delivery = Delivery(answer, faults, start=position, told=told)
+        self._delivery = Delivery(answer, start=position, told=told)
 
     def _go_on(self, delivery: Delivery) -> bool:
         """Send on; tells whether the answer has gone out."""
@@ -271,7 +269,7 @@ class Session:
             else:
                 self._watch(self._wanted(self.transport.send_needs))
             return False
-        if server.faults.reset_after is not None and not delivery.whole:
+        if delivery.answer.faults.reset_after is not None and not delivery.whole:
             self._reset()
             return False
         assert self._serving

@@ -32,7 +32,7 @@ class AlertReceived(OSError):
     """The peer ended TLS with an alert, or broke it; `hint` is what to try, a message id or empty."""
 
     def __init__(self, error: ssl.SSLError) -> None:
-        super().__init__(error.errno, _why(error))
+        super().__init__(error.errno, why_of(error))
         self.hint = _hint(error)
 
 
@@ -158,7 +158,7 @@ class HandshakeFailed(OSError):
     """A client began TLS and did not finish the handshake; `says` is a message id that tells it, with {why}."""
 
     def __init__(self, error: Exception) -> None:
-        why = N_("the client closed the connection") if _is_end(error) else _why(error)
+        why = N_("the client closed the connection") if _is_end(error) else why_of(error)
         super().__init__(getattr(error, "errno", None), why)
         distrust = "unknown ca" in why or "certificate unknown" in why or "bad certificate" in why
         self.says = (
@@ -183,7 +183,7 @@ def context(options: TlsOptions) -> ssl.SSLContext:
             made.verify_mode = ssl.CERT_NONE
         if options.cert:
             path = options.cert
-            made.load_cert_chain(options.cert, options.key or None, password=_no_password)
+            made.load_cert_chain(options.cert, options.key or None, password=no_password)
         if options.alpn:
             made.set_alpn_protocols(list(options.alpn))
     except (OSError, ValueError) as error:
@@ -195,7 +195,8 @@ def context(options: TlsOptions) -> ssl.SSLContext:
     return made
 
 
-def _no_password() -> str:
+def no_password() -> str:
+    """In place of a question at the terminal. Raises ValueError."""
     raise ValueError("the key is protected by a password; store it without one")
 
 
@@ -242,7 +243,7 @@ def handshake(
         raise CertificateNotTrusted(connection=connection, hint=hint, target=target, why=why) from error
     except (OSError, ValueError) as error:
         held.close()
-        raise TlsFailed(connection=connection, target=target, hint=_hint(error), why=_why(error)) from error
+        raise TlsFailed(connection=connection, target=target, hint=_hint(error), why=why_of(error)) from error
     except BaseException:
         held.close()
         raise
@@ -263,7 +264,8 @@ def _is_end(error: Exception) -> bool:
     return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", "") == "UNEXPECTED_EOF_WHILE_READING"
 
 
-def _why(error: Exception) -> str:
+def why_of(error: Exception) -> str:
+    """What went wrong, in a few words."""
     reason = getattr(error, "reason", None)
     if _is_end(error):
         return "the server closed the connection"

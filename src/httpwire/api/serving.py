@@ -1,0 +1,312 @@
+"""The Python interface to serving: a server in a thread of its own, for as long as a context is entered.
+
+In: recorded answers as bytes or paths, and an address. Out: a Running server: its address, and
+the exchanges it had, octet for octet. It is for tests and notebooks; what it can do is what
+`httpwire record` and `httpwire serve` do.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from httpwire.capture.answers import Answer, Answers, open_answers, plain
+from httpwire.capture.arrival import Arrival
+from httpwire.capture.faults import NO_FAULTS, Faults
+from httpwire.capture.keeping import File, Folder, Keeping, Sequence
+from httpwire.capture.raw import Outgoing
+from httpwire.errors import HttpwireError, TimedOut, UsageError
+from httpwire.language import N_
+from httpwire.net import listening
+from httpwire.net.server import Listener, Server
+from httpwire.wire.element import Direction
+from httpwire.wire.message import Message
+from httpwire.wire.record import Record, at
+from httpwire.wire.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Self
+
+    from httpwire.net.options import ServerLimits, ServerTls
+    from httpwire.wire.content import Limits
+    from httpwire.wire.exchange import Exchange
+
+    #: An answer's octets, or the path of a file that holds them.
+    Recorded = bytes | str | os.PathLike[str]
+
+_LONG = 30.0  # seconds
+
+
+class Scripted(Record):
+    """An answer that goes out with `faults`."""
+
+    __slots__ = ()
+    FIELDS = ("answer", "faults")
+    answer: Recorded = at(0)
+    faults: Faults = at(1)
+
+    def __new__(cls, answer: Recorded, faults: Faults) -> Scripted:
+        return tuple.__new__(cls, (answer, faults))
+
+
+if TYPE_CHECKING:
+    One = Recorded | Scripted
+    #: One answer for every request, some in order, or by "METHOD TARGET" one or some.
+    Given = One | Iterable[One] | Mapping[str, One | Iterable[One]]
+
+
+class _Notes(Listener):
+    """Keeps what happens, and wakes those who wait for it."""
+
+    def __init__(self) -> None:
+        self.arrivals: list[Arrival] = []
+        self.notes: list[str] = []
+        self.changed = threading.Condition()
+
+    def arrived(self, arrival: Arrival, answer: Answer | None) -> None:  # noqa: ARG002  # the exchange has it
+        with self.changed:
+            self.arrivals.append(arrival)
+            self.changed.notify_all()
+
+    def noted(self, peer: str, note: str, details: dict[str, object]) -> None:
+        self.notes.append(f"{peer}: {note.format(**details)}")
+
+
+class Running:
+    """A server that runs while its context is entered; also an async context."""
+
+    def __init__(
+        self,
+        where: str,
+        answers: Answers | None,
+        keeping: Keeping,
+        *,
+        count: int | None,
+        limits: ServerLimits | None,
+        reading: Limits | None,
+        tls: ServerTls | None,
+        refuse: Callable[[Arrival], Answer | None] | None,
+    ) -> None:
+        self._answers = answers
+        self._keeping = keeping
+        self._listener = _Notes()
+        self._pipe: tuple[int, int] | None = None
+        self._thread: threading.Thread | None = None
+        self._fault: BaseException | None = None
+        self.certificate_path = ""  #: the file to trust, where the certificates are httpwire's own (str)
+        self._secure = tls is not None
+        place = listening.parse_listen(where)
+        accept = None
+        if tls:
+            from httpwire.net.authority import accepting
+
+            accept, authority = accepting(tls, place.host)
+            self.certificate_path = authority.certificate_path if authority else ""
+        self._sockets = listening.listen(place)
+        self._stop, self._wish = os.pipe()
+        self._server = Server(
+            self._sockets,
+            answers=answers,
+            keeping=keeping,
+            count=count,
+            limits=limits,
+            reading=reading,
+            tls=accept,
+            refuse=refuse,
+            listener=self._listener,
+            stop=self._stop,
+            keep=True,
+        )
+        self.address = listening.address_of(self._sockets[0])  #: as "127.0.0.1:49152"
+
+    @property
+    def port(self) -> int:
+        """The port; 0 for a Unix socket."""
+        tail = self.address.rpartition(":")[2]
+        return int(tail) if tail.isdecimal() else 0
+
+    @property
+    def url(self) -> str:
+        """The URL of its root, without a path."""
+        return f"{'https' if self._secure else 'http'}://{self.address}"
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What came and what was answered, in the order in which the requests began; each message has its octets."""
+        with self._server.lock:
+            found = [exchange for connection in self._server.connections for exchange in connection.exchanges]
+        return sorted(found, key=lambda exchange: exchange.timing.request_start or 0)
+
+    @property
+    def requests(self) -> list[bytes]:
+        """The octets of each complete request, in order."""
+        return [e.request.raw for e in self.exchanges if e.request and e.request.complete and e.request.raw is not None]
+
+    @property
+    def arrivals(self) -> list[Arrival]:
+        """Each request as it ended, also those that are not complete, with the reason."""
+        with self._listener.changed:
+            return list(self._listener.arrivals)
+
+    @property
+    def notes(self) -> list[str]:
+        """What else happened: a failed TLS handshake, say."""
+        return list(self._listener.notes)
+
+    def wait(self, count: int = 1, seconds: float = _LONG) -> list[Exchange]:
+        """The exchanges, once `count` complete requests have come. Raises TimedOut after `seconds`."""
+        deadline = time.monotonic() + seconds
+        with self._listener.changed:
+            while sum(arrival.complete for arrival in self._listener.arrivals) < count:
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._listener.changed.wait(left):
+                    raise TimedOut(seconds=f"{seconds:g}")
+        return self.exchanges
+
+    async def arrived(self, count: int = 1, seconds: float = _LONG) -> list[Exchange]:
+        """As `wait`, without blocking the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(self.wait, count, seconds)
+
+    def __enter__(self) -> Self:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"httpwire {self.address}", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *exception: object) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """End it, and wait until all that came is kept. Raises SaveFailed where it is not."""
+        thread, self._thread = self._thread, None
+        if self._wish >= 0:
+            os.close(self._wish)  # which makes the other end readable
+            self._wish = -1
+            if thread:
+                thread.join()
+            else:
+                self._run()
+            listening.close(self._sockets)
+            os.close(self._stop)
+            if self._answers:
+                self._answers.close()
+        if self._server.failure:
+            raise self._server.failure
+        if self._fault:
+            raise self._fault
+
+    def _run(self) -> None:
+        try:
+            self._server.run()
+        except BaseException as error:  # noqa: BLE001  # raised by close(), in the caller's own thread
+            self._fault = error
+
+
+def record(
+    into: str | os.PathLike[str] | None = None,
+    *,
+    listen: str = "127.0.0.1:0",
+    reply: One | None = None,
+    count: int | None = None,
+    limits: ServerLimits | None = None,
+    reading: Limits | None = None,
+    tls: ServerTls | None = None,
+) -> Running:
+    """A server that keeps what clients send, and answers with `reply` or closes the connection.
+
+    `into` is a file for the first complete request, or a folder (there already, or ending with a slash) for all of
+    them. Raises UsageError, OutputUnwritable, ListenFailed.
+    """
+    keeping = Keeping() if into is None else _folder_or(File, os.fspath(into))
+    answers = None if reply is None else Answers(others=[_answer(reply)])
+    return Running(listen, answers, keeping, count=count, limits=limits, reading=reading, tls=tls, refuse=None)
+
+
+def serve(
+    answers: Given,
+    *,
+    listen: str = "127.0.0.1:0",
+    into: str | os.PathLike[str] | None = None,
+    faults: Faults = NO_FAULTS,
+    count: int | None = None,
+    limits: ServerLimits | None = None,
+    reading: Limits | None = None,
+    tls: ServerTls | None = None,
+) -> Running:
+    """A server that answers with recorded octets, exactly.
+
+    `answers`: one answer for every request; a folder of recorded exchanges; several, of which each request gets the
+    next and the last one stays; or a mapping from "METHOD TARGET" to one or several. `faults` are for all of them,
+    Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder.
+    Raises UsageError, AnswerUnreadable, OutputUnwritable, ListenFailed.
+    """
+    made = _answers(answers)
+    if faults is not NO_FAULTS:
+        for answer in made.all:
+            answer.faults = faults if answer.faults is NO_FAULTS else answer.faults
+    try:
+        keeping = Keeping() if into is None else _folder_or(Sequence, os.fspath(into))
+        return Running(listen, made, keeping, count=count, limits=limits, reading=reading, tls=tls, refuse=_refusal)
+    except HttpwireError:
+        made.close()
+        raise
+
+
+def _folder_or(kind: type[File], path: str) -> Keeping:
+    return Folder(path) if path.endswith("/") or os.path.isdir(path) else kind(path)
+
+
+def _answers(given: Given) -> Answers:
+    if isinstance(given, (bytes, str, os.PathLike, Scripted)):
+        if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
+            return open_answers([os.fspath(given)])[0]
+        return Answers(others=[_answer(given)])
+    if not hasattr(given, "items"):
+        return Answers(others=[_answer(one) for one in given])
+    paired = []
+    for asked, some in given.items():
+        request = _request(asked)
+        several = [some] if isinstance(some, (bytes, str, os.PathLike, Scripted)) else some
+        paired += [_answer(one, request) for one in several]
+    return Answers(paired)
+
+
+def _answer(given: One, request: Message | None = None) -> Answer:
+    recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, NO_FAULTS)
+    if isinstance(recorded, bytes):
+        return Answer(Outgoing.from_bytes(recorded), request=request, faults=faults)
+    answer = open_answers([os.fspath(recorded)])[0].all[0]
+    answer.request = request or answer.request
+    answer.faults = faults
+    return answer
+
+
+def _request(asked: str) -> Message:
+    """The request "METHOD TARGET" as a message without fields."""
+    octets = asked.encode("latin-1", "replace") + b" HTTP/1.1\r\n\r\n"
+    found = [event for event in Stream(Direction.REQUEST).feed(octets) if isinstance(event, Message)]
+    if not found or not found[0].target:
+        raise UsageError(N_("a request is named 'METHOD TARGET', as 'GET /', not {asked}"), asked=repr(asked))
+    return found[0]
+
+
+def _refusal(arrival: Arrival) -> Answer:
+    message = arrival.message
+    if arrival.complete and message:
+        octets = plain(404, "httpwire: no answer was recorded for this request\n", head=message.method == b"HEAD")
+    else:
+        octets = plain(400, "httpwire: this is not a whole request\n")
+    return Answer(Outgoing.from_bytes(octets))

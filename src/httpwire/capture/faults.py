@@ -1,0 +1,39 @@
+"""How badly a recorded answer is to go out, for testing clients: plain values."""
+
+from __future__ import annotations
+
+from httpwire.wire.record import Record, at
+
+
+class Faults(Record):
+    """How an answer goes out, for testing clients: `timing` as it was recorded; `delay` seconds before its first octet;
+    at most `segment` octets a write (0: as many as there are); `throttle` octets a second (0: no limit); after
+    `truncate` octets a close, after `reset_after` octets a reset (None: neither); `close_before`: a close instead."""
+
+    __slots__ = ()
+    FIELDS = ("timing", "delay", "segment", "throttle", "truncate", "reset_after", "close_before")
+    timing: bool = at(0)
+    delay: float = at(1)
+    segment: int = at(2)
+    throttle: float = at(3)
+    truncate: int | None = at(4)
+    reset_after: int | None = at(5)
+    close_before: bool = at(6)
+
+    def __new__(
+        cls,
+        *,
+        timing: bool = False,
+        delay: float = 0.0,
+        segment: int = 0,
+        throttle: float = 0.0,
+        truncate: int | None = None,
+        reset_after: int | None = None,
+        close_before: bool = False,
+    ) -> Faults:
+        values = (timing, delay, segment, throttle, truncate, reset_after, close_before)
+        return tuple.__new__(cls, values)
+
+
+#: An answer goes out whole, at once.
+NO_FAULTS = Faults()
