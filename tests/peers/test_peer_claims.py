@@ -44,6 +44,9 @@ REQUESTS: dict[str, dict[str, bytes]] = {
     "byte-order-mark": {
         "UTF-8": b"\xef\xbb\xbf" + _GET + b"\r\n",
     },
+    "tls-request": {
+        "a ClientHello cut short": b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03\r\n\r\n",
+    },
     "http2-preface": {
         "alone": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "with SETTINGS": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",

@@ -98,6 +98,16 @@ def test_what_are_no_chunk_extensions(extensions: bytes) -> None:
     assert not grammar.CHUNK_EXTENSIONS.fullmatch(extensions)
 
 
+@pytest.mark.parametrize("weight", [b"q=0", b" q=0.0", b"Q=0.000\t", b"q=0."])
+def test_weights_of_nothing(weight: bytes) -> None:
+    assert grammar.NO_WEIGHT.fullmatch(weight)
+
+
+@pytest.mark.parametrize("weight", [b"", b"q=0.001", b"q=1", b"q=0.0000", b"a=0", b"q=00"])
+def test_what_is_no_weight_of_nothing(weight: bytes) -> None:
+    assert not grammar.NO_WEIGHT.fullmatch(weight)
+
+
 def test_a_production_that_is_not_there() -> None:
     with pytest.raises(AttributeError, match="NO_SUCH"):
         _ = grammar.NO_SUCH
@@ -115,7 +125,7 @@ BEFORE = [b"", b"a", b"a;b=", b'a;b="', b"HTTP/1.1 200 ", b"HTTP/1.1", b"GET ", 
 NAMES = [
     "TOKEN", "BLANKS", "VERSION", "REQUEST_LINE", "TARGET", "HOST", "STATUS_LINE", "LOOSE_STATUS_LINE", "FIELD_LINE",
     "FORBIDDEN", "PERCENT", "FOLD", "HEAD_END", "DIGITS", "CHUNK_SIZE", "PLAIN_CHUNK_LINE", "CHUNK_EXTENSIONS",
-    "TRANSFER_CODING",
+    "TRANSFER_CODING", "NO_WEIGHT",
 ]  # fmt: skip
 
 

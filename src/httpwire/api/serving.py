@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
 from httpwire.capture.answers import Answer, Answers, open_answers, plain
 from httpwire.capture.arrival import Arrival
@@ -65,6 +64,7 @@ class _Notes(Listener):
         self.arrivals: list[Arrival] = []
         self.notes: list[str] = []
         self.changed = threading.Condition()
+        self.ended = False
 
     def arrived(self, arrival: Arrival, answer: Answer | None) -> None:  # noqa: ARG002  # the exchange has it
         with self.changed:
@@ -156,15 +156,27 @@ class Running:
         """What else happened: a failed TLS handshake, say."""
         return list(self._listener.notes)
 
-    def wait(self, count: int = 1, seconds: float = _LONG) -> list[Exchange]:
-        """The exchanges, once `count` complete requests have come. Raises TimedOut after `seconds`."""
-        deadline = time.monotonic() + seconds
-        with self._listener.changed:
-            while sum(arrival.complete for arrival in self._listener.arrivals) < count:
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._listener.changed.wait(left):
-                    raise TimedOut(seconds=f"{seconds:g}")
+    def wait(self, count: int = 1, seconds: float | None = _LONG) -> list[Exchange]:
+        """The exchanges, once `count` complete requests have come. Raises TimedOut after `seconds` (None: no limit)."""
+        listener = self._listener
+
+        def come() -> bool:
+            return listener.ended or sum(arrival.complete for arrival in listener.arrivals) >= count
+
+        with listener.changed:
+            if not listener.changed.wait_for(come, seconds):
+                raise TimedOut(seconds=f"{seconds:g}")
+        if listener.ended:
+            self._raise()
         return self.exchanges
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it has ended by itself: after `count` requests. Raises TimedOut, and what `close` raises."""
+        if self._thread:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                raise TimedOut(seconds=f"{seconds:g}")
+        self._raise()
 
     async def arrived(self, count: int = 1, seconds: float = _LONG) -> list[Exchange]:
         """As `wait`, without blocking the event loop."""
@@ -203,16 +215,22 @@ class Running:
             os.close(self._stop)
             if self._answers:
                 self._answers.close()
-        if self._server.failure:
-            raise self._server.failure
-        if self._fault:
-            raise self._fault
+        self._raise()
 
     def _run(self) -> None:
         try:
             self._server.run()
-        except BaseException as error:  # noqa: BLE001  # raised by close(), in the caller's own thread
+        except BaseException as error:  # noqa: BLE001  # raised in the caller's own thread
             self._fault = error
+        with self._listener.changed:
+            self._listener.ended = True
+            self._listener.changed.notify_all()
+
+    def _raise(self) -> None:
+        """Raise what ended the server, if that was a failure."""
+        failure = self._server.failure or self._fault
+        if failure:
+            raise failure
 
 
 def record(

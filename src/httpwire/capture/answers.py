@@ -13,6 +13,7 @@ from collections import deque
 
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.raw import Outgoing
+from httpwire.capture.times import read_times
 from httpwire.errors import AnswerUnreadable, RequestUnreadable
 from httpwire.language import N_
 from httpwire.wire import grammar
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from httpwire.wire.stream import Event
 
 _IN_MEMORY = 1 << 20  # octets of an answer that are held rather than read from its file each time
-#: Added to the name of an answer's file, that of its times: JSON lines with `at` (seconds) and `stop` (offset).
-TIMES = ".times"
 
 
 class Reading(Record):
@@ -297,7 +296,7 @@ def _open_answer(path: str, requests: list[Message]) -> list[Answer]:
     if not source.octets:
         source.close()
         raise AnswerUnreadable(path=path, why=N_("it is empty: there is nothing to serve"))
-    times = _times(path)
+    times = read_times(path)
     if len(requests) < 2:
         return [Answer(source, request=requests[0] if requests else None, times=times)]
     stream = Stream(Direction.RESPONSE, methods=deque(request.method for request in requests))
@@ -313,21 +312,6 @@ def _open_answer(path: str, requests: list[Message]) -> list[Answer]:
         Answer(source, request=request, start=start, stop=stop)
         for request, start, stop in zip(requests, starts, ends, strict=False)
     ]
-
-
-def _times(path: str) -> tuple[tuple[float, int], ...]:
-    """When the octets of the answer in `path` came, where that was recorded beside it. Raises AnswerUnreadable."""
-    beside = path + TIMES
-    if not os.path.isfile(beside):
-        return ()
-    import json
-
-    try:
-        with open(beside, encoding="ascii") as file:
-            lines = [json.loads(line) for line in file]
-        return tuple((float(line["at"]), int(line["stop"])) for line in lines)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnswerUnreadable(path=beside, why=N_("it does not hold the times of an answer")) from error
 
 
 def plain(status: int, text: str, *, head: bool = False) -> bytes:

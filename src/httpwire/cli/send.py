@@ -25,6 +25,7 @@ from httpwire.views.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from httpwire.capture.times import Times
     from httpwire.wire.edit import Edits
     from httpwire.wire.preflight import Examination
 
@@ -64,6 +65,7 @@ SEND = Verb(
         Option("key", "", _FILE, N_("TLS: the private key of --cert, where FILE does not hold it")),
         Option("sni", "", N_("NAME"), N_("TLS: the server name to ask for and to verify")),
         Option("alpn", "", N_("LIST"), N_("TLS: comma-separated protocols to offer (default http/1.1; empty: none)")),
+        Option("times", "", "", N_("keep in RESPONSE.times when each part came, for serve --timing recorded")),
         Option("verbose", "v", "", N_("show every segment and its time, and notes")),
         Option("quiet", "q", "", N_("print only failures")),
         Option("json", "", "", N_("print the account as one JSON object on standard output")),
@@ -137,6 +139,7 @@ class _Run:
         self._examination: Examination | None = None
         self._transfer: Transfer | None = None
         self._saving: Saving | None = None
+        self._times: Times | None = None
 
     def run(self) -> int:
         error: HttpwireError | None = None
@@ -147,12 +150,10 @@ class _Run:
             error, status = caught, of_error(caught)
         except BaseException:
             # A second Ctrl-C, or a fault of ours: what came is kept all the same.
-            if self._saving:
-                self._saving.finish(complete=False)
+            self._finish(complete=False)
             raise
         try:
-            if self._saving:
-                self._saving.finish(complete=status == ExitStatus.DONE)
+            self._finish(complete=status == ExitStatus.DONE)
         except SaveFailed as caught:
             error, status = caught, of_error(caught)
         self._account(status)
@@ -161,6 +162,12 @@ class _Run:
         if self._json:
             self._print_json(error, status)
         return status
+
+    def _finish(self, *, complete: bool) -> None:
+        """Close what is written to."""
+        for file in (self._saving, self._times):
+            if file:
+                file.finish(complete=complete)
 
     def _send(self) -> int:
         arguments, tr = self._arguments, self._tr
@@ -177,6 +184,12 @@ class _Run:
             said = tr("{part} is not used: what is asked for stands in the request", part=part)
             self._console.lines([(tr("note"), said)])
         self._saving = Saving(self._output)
+        if arguments.has("times"):
+            from httpwire.capture.times import Times
+
+            if self._saving.direct:
+                raise UsageError(N_("--times needs a file beside it: -o RESPONSE"))
+            self._times = Times(self._output)
         progress = None
         if self._console.live and not self._verbose:
             from httpwire.cli.progress import Progress
@@ -206,6 +219,10 @@ class _Run:
                     interrupts.at_once(self._saving.write, segment)
                 else:
                     self._saving.write(segment)
+                if self._times:
+                    times = transfer.connection.times
+                    base = times.get(EventKind.SENT_ALL, times[EventKind.CONNECTED])
+                    self._times.write(times[EventKind.SEGMENT] - base, self._saving.octets)
         return of_answers(transfer)
 
     def _prepare(self, edits: Edits | None) -> tuple[Outgoing, Examination]:
