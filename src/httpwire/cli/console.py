@@ -50,6 +50,11 @@ class Console:
                 start = f"\x1b[{self._coloured[label]}m{start}\x1b[0m"
             self._write(start + text + "\n")
 
+    def title(self, text: str) -> None:
+        """Show a line that begins something new."""
+        if not self.quiet:
+            self._write(f"\n--- {text}\n")
+
     def failure(self, parts: Iterable[str]) -> None:
         """Show why it could not be done: one line, whatever was asked to be quiet."""
         text = self.tr("; ").join(part for part in parts if part)
