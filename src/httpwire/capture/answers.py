@@ -128,6 +128,17 @@ class Answer:
             if left <= 0:
                 return
 
+    def beginning(self, count: int) -> bytes:
+        """The first `count` octets."""
+        if self.octets is not None:
+            return self.octets[:count]
+        taken = bytearray()
+        for block in self.blocks():
+            taken += block
+            if len(taken) >= count:
+                break
+        return bytes(taken[:count])
+
     def reading(self, method: bytes | None) -> Reading:
         """What the octets mean as the answer to `method`: HEAD and CONNECT are read in their own way."""
         key = method if method in (b"HEAD", b"CONNECT") else None

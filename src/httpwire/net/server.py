@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _ACCEPTED = 64  # connections taken at once, before those that are open have their turn
 _PAUSE = 0.1  # seconds without accepting when the system has no more descriptors
-_SWEEP = 1.0  # seconds between looks for what has been still for too long
+_SWEEP = 0.25  # seconds between looks for what has been still for too long
 _GRACE = 2.0  # seconds for answers that are on their way when the server is to end
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -205,14 +205,13 @@ class Server:
             self._end_soon()
 
     def _sweep(self) -> None:
-        """Close what has been still for too long, once a second."""
+        """Let each session see what time it is."""
         if self.now - self._swept_at < _SWEEP:
             return
         self._swept_at = self.now
-        idle = self.limits.idle
+        over = self._end_at and self.now > self._end_at
         for session in list(self._sessions):
-            if (idle and self.now - session.moved_at > idle) or (self._end_at and self.now > self._end_at):
-                self._guarded(Session.expire, session, session)
+            self._guarded(Session.expire if over else Session.look, session, session)
 
     def _accept(self, *, on: bool) -> None:
         """Listen for new connections from now on, or not."""
@@ -241,7 +240,7 @@ class Server:
                     self._wait_for_room(N_("no more connections can be taken for now: {why}"), why=error.strerror)
                     return
                 continue  # the client has left again
-            self._welcome(sock, text_of(sock.family, where or "a client"))
+            self._welcome(sock, text_of(sock.family, where))
 
     def _welcome(self, sock: socket.socket, peer: str) -> None:
         sock.setblocking(False)  # noqa: FBT003  # the library's own
@@ -265,8 +264,9 @@ class Server:
         self._accept_at = self.now + _PAUSE
         self._told.append((self._listener.noted, ("", note, details)))
 
-    def _stop(self, _: object) -> None:
+    def _stop(self, descriptor: Any) -> None:
         """End by wish: answers that are on their way get a moment more."""
+        self._selector.unregister(descriptor)
         self.stopped = True
         self._end_soon()
 
@@ -281,15 +281,15 @@ class Server:
 
     def end(self, ending: Ending) -> None:
         """Take no more connections or requests; end when the answers that are due are out."""
-        if not self.ending:
-            self.ending = True
-            self._accept(on=False)
-            for key in list(self._selector.get_map().values()):
-                if type(key.data) is not Session:
-                    self._selector.unregister(key.fileobj)
+        self.ending = True
+        self._accept(on=False)
         for session in list(self._sessions):
             if not session.busy and not session.finished:
-                self._end_session(session, ending)
+                try:
+                    session.retire(ending)
+                except SaveFailed as error:
+                    self.failure = self.failure or error
+                    session.close(ending)
 
     def _end_session(self, session: Session, ending: Ending) -> None:
         """End a session, whatever fails in it."""

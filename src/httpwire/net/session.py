@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _READ = 120 << 10  # under the 128 KiB from which an allocator asks the system for fresh pages each time
 _QUEUED = 64  # requests that may wait for their answers before no more are read
-_SILENCE = 1.0  # seconds to wait for more of what can't be read as a request
+_SILENCE = 1.0  # seconds after which no more is expected of what can't be read, or of a connection that is to end
 _OVERRUN = 64 << 20  # octets that are still kept of what can't be read
 _LINGER = 2.0  # seconds to read on after our last octet: a close with octets unread would destroy it on its way
 _TAKEN = 0.01  # seconds between looks whether the client has taken all that goes before a reset
@@ -49,6 +49,7 @@ class Session:
         self.log = server.log(peer)
         self.moved_at = server.now  #: when an octet last moved (monotonic seconds)
         self.wake_at = 0.0  #: when to be woken (monotonic seconds); 0: not asked for
+        self.begun_at = 0.0  #: when the request under way was first heard of; 0: there is none
         self.watched = READ  #: what the server waits for
         self.closed = False
         self._server = server
@@ -120,7 +121,10 @@ class Session:
             if isinstance(event, Arrival):
                 self._arrived(event)
         if not intake.under_way:
+            self.begun_at = 0.0
             return
+        if events or not self.begun_at:
+            self.begun_at = server.now
         if events and isinstance(events[-1], Head) and intake.expects_continue(events[-1]):
             self._continue(events[-1])
         framing = intake.framing
@@ -128,21 +132,16 @@ class Session:
             self._unread_from = self._unread_from or self.came
             if framing.rule is Rule.LIMIT or self.came - self._unread_from > _OVERRUN:
                 self._refuse(Ending.OVER_LIMIT)
-            else:
-                self._wake(server.now + _SILENCE)
-        elif not self.wake_at and server.limits.request:
-            self._wake(server.now + server.limits.request)
 
     def _arrived(self, arrival: Arrival) -> None:
         """A request has ended."""
         server = self._server
-        self.wake_at = 0.0
         if not arrival.complete:
             server.kept(arrival)
             self._close_with(server.refusal(arrival), arrival)
             return
         answer, position = self._early or (None, 0)
-        wanted = not self._last and not server.full
+        wanted = not self._last and not server.full and not server.ending
         if wanted and not self._early and arrival.message and arrival.message.head:
             answer = server.choose(arrival.message.head)
         self._early = None
@@ -155,24 +154,22 @@ class Session:
 
     def _continue(self, head: Head) -> None:
         """The client waits before it sends its content: what was recorded for that goes out, else 100 (Continue)."""
-        if self._early or self._queue or self._delivery or self._last:
-            return  # it will go on by itself, after the answers before
         server = self._server
+        if self._early or self.busy or self._last or server.ending:
+            return  # it will go on by itself, after the answers before
         answer = server.choose(head)
-        stop = answer.reading(head.line.method).interim_stop if answer else 0
-        octets = b""
-        if answer and stop:
-            octets = b"".join(answer.blocks())[:stop] if answer.octets is None else answer.octets[:stop]
-        else:
-            octets = _CONTINUE
+        recorded = answer is not None and answer.faults is NO_FAULTS
+        octets = answer.beginning(answer.reading(head.line.method).interim_stop) if answer and recorded else b""
+        if not octets:
+            recorded, octets = False, _CONTINUE
             server.note(self, N_("100 Continue was sent: the client waited for it before sending its content"))
-        self._early = answer, stop
         try:
-            self.transport.send(memoryview(octets))
+            sent = self.transport.send(memoryview(octets))
         except OSError as error:
             self._broken(error)
             return
-        self._log_sent(octets)
+        self._early = answer, sent if recorded else 0
+        self._log_sent(octets[:sent])
 
     def _refuse(self, ending: Ending) -> None:
         """What comes is no request, or not whole; it ends here."""
@@ -306,12 +303,12 @@ class Session:
             self.close(Ending.COMPLETE)
         elif not self.finished:
             self.finished = True
+            self.moved_at = self._server.now
             try:
                 self.transport.finish()
             except OSError:
                 self.close(Ending.FAILED)
                 return
-            self._wake(self._server.now + _LINGER)
             self._watch(READ)
 
     # Time.
@@ -319,23 +316,42 @@ class Session:
     def wake(self) -> None:
         """The moment has come that was asked for."""
         self.wake_at = 0.0
-        intake = self._intake
         if self._resetting:
             self._reset()
-        elif self.finished:
-            self.close(Ending.COMPLETE)
-        elif self.busy:
+        else:
             self._server.due(self)
-        elif intake and intake.under_way:
-            framing = intake.framing
-            unreadable = framing is not None and framing.kind is Kind.UNDECIDABLE
-            self._refuse(Ending.REFUSED if unreadable else Ending.TIMED_OUT)
+
+    def look(self) -> None:
+        """See whether it is time to give up: asked a few times a second."""
+        limits, now = self._server.limits, self._server.now
+        still = now - self.moved_at
+        intake = self._intake
+        if self.finished:
+            if still > _LINGER:
+                self.close(Ending.COMPLETE)
+        elif intake and intake.under_way and self._unread_from and still > _SILENCE:
+            self._refuse(Ending.REFUSED)
+        elif limits.idle and still > limits.idle:
+            self.expire()
+        elif limits.request and self.begun_at and now - self.begun_at > limits.request:
+            self._refuse(Ending.TIMED_OUT)
 
     def expire(self) -> None:
-        """Nothing has moved for too long."""
+        """Nothing has moved for too long, or all is to end."""
         if self.busy:
             self._tell_left("")
         self.end(Ending.TIMED_OUT)
+
+    def retire(self, ending: Ending) -> None:
+        """No more is wanted: close, in order where something has just gone out."""
+        if self._server.now - self.moved_at > _SILENCE or not self.came:
+            self.end(ending)
+            return
+        arrival = self._intake.finish(ending) if self._intake else None
+        if arrival:
+            self._server.kept(arrival)
+        self._last = True
+        self._server.due(self)
 
     def end(self, ending: Ending) -> None:
         """Close now; what there is of a request is kept."""
