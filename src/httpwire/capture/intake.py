@@ -38,11 +38,11 @@ class Known:
         self._requests: dict[bytes, tuple[Message, bool]] = {}
         self.get = self._requests.get
 
-    def add(self, segment: bytes, message: Message) -> None:
+    def add(self, segment: bytes, message: Message, *, closes: bool) -> None:
         if len(segment) <= _KNOWN_OCTETS:
             if len(self._requests) >= _KNOWN:
                 self._requests.clear()
-            self._requests[segment] = message, message.closes
+            self._requests[segment] = message, closes
 
 
 class Intake:
@@ -128,11 +128,12 @@ class Intake:
                         self.tunnel = True
                 elif isinstance(event, Message):
                     stop = event.stop + self._base - start
-                    if fresh and not cut and stop == len(data) and is_request(event):
-                        self._known.add(data, event)
                     self._take(data[cut:stop])
+                    arrival = self._ended(event)
+                    out.append(arrival)
+                    if fresh and not cut and stop == len(data) and arrival.complete:
+                        self._known.add(data, event, closes=arrival.closes)
                     cut = stop
-                    out.append(self._ended(event))
         finally:
             if cut < len(data):
                 self._take(data[cut:] if cut else data)

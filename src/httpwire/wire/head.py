@@ -96,6 +96,8 @@ class Head(Record):
     def values(self, name: bytes) -> list[bytes]:
         """The values of each field line called `name`, in order; names have no case (RFC 9110 5.1)."""
         name = name.lower()
+        if name not in self.raw.lower():  # most are asked for in vain
+            return []
         return [line.value for line in self.lines if line.name.lower() == name]
 
     def elements(self) -> Iterator[Element]:
