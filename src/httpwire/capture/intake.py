@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from httpwire.capture.arrival import Arrival, is_request
-from httpwire.capture.keeping import PARTIAL, TUNNEL
+from httpwire.capture.keeping import PARTIAL, SURPLUS, TUNNEL
 from httpwire.capture.model import Ending
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Framing, Kind
@@ -39,15 +39,15 @@ class Known:
         self.get = self._requests.get
 
     def add(self, segment: bytes, message: Message, *, closes: bool) -> None:
-        if len(segment) <= _KNOWN_OCTETS:
+        if len(segment) <= _KNOWN_OCTETS and not message.findings and not message.trailers:
             if len(self._requests) >= _KNOWN:
                 self._requests.clear()
             self._requests[segment] = message, closes
 
 
 class Intake:
-    """The requests of the connection number `connection` from `peer`. `count` numbers a request that begins.
-    `name` is the server name that TLS was asked for."""
+    """The requests of the connection number `connection` from `peer`. `count` numbers a request that begins;
+    `admit` says whether one that is whole is still wanted. `name` is the server name that TLS was asked for."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Intake:
         peer: str,
         connection: int,
         limits: Limits | None = None,
+        admit: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = ""
         self.refusing = False  #: nothing counts as a request, whatever it looks like
@@ -66,8 +67,8 @@ class Intake:
         self._peer = peer
         self._connection = connection
         self._limits = limits
+        self._admit = admit
         self._stream: Stream | None = None
-        self._base = 0  # octets that the stream was not shown: those of known requests
         self._offset = 0  # octets taken
         self._begun = 0  # where the request under way begins
         self._begun_at = 0.0
@@ -95,48 +96,59 @@ class Intake:
 
     def feed(self, data: bytes) -> list[Head | Arrival]:
         """Take a segment: the heads and the requests that it completes. Raises SaveFailed."""
-        if not self._number:
+        if not self._number and not self.tunnel and not self.refusing:
             known = self._known.get(data)
-            if known and not self.tunnel and not self.refusing:
-                self._base += len(data)
+            if known:
+                message, closes = known[0].moved(self._offset), known[1]
+                if self._stream:
+                    self._stream.pass_over(len(data))
                 self._take(data)
-                message, closes = known
-                return [self._end(Ending.COMPLETE, message, closes=closes)]
+                return [self._admitted(message, closes=closes)]
         if self.tunnel:
             self._take(data)
             return []
         if self._stream is None:
             self._stream = Stream(Direction.REQUEST, limits=self._limits)
+            self._stream.pass_over(self._offset)
         stream = self._stream
         if stream.opaque > len(data):  # content that ends nothing: no need to look
             self._take(data)
             stream.skip(len(data))
             return []
-        out: list[Head | Arrival] = []
-        cut = 0
         fresh = not self._number
-        start = self._offset
+        out: list[Head | Arrival] = []
+        start = taken = self._offset
         try:
-            for event in stream.feed(data):
-                if isinstance(event, Head):
-                    out.append(event)
-                    if stream.framing and stream.framing.kind is Kind.TUNNEL:
-                        stop = event.stop + self._base - start
-                        self._take(data[cut:stop])
-                        cut = stop
-                        out.append(self._ended(_asking(event, stream)))
-                        self.tunnel = True
-                elif isinstance(event, Message):
-                    stop = event.stop + self._base - start
-                    self._take(data[cut:stop])
-                    arrival = self._ended(event)
-                    out.append(arrival)
-                    if fresh and not cut and stop == len(data) and arrival.complete:
-                        self._known.add(data, event, closes=arrival.closes)
-                    cut = stop
-        finally:
-            if cut < len(data):
-                self._take(data[cut:] if cut else data)
+            events = stream.feed(data)
+        except BaseException:
+            self._take(data)
+            raise
+        for event in events:
+            if not isinstance(event, (Head, Message)):
+                continue
+            message: Message | None = event if isinstance(event, Message) else _asking(event, stream)
+            if isinstance(event, Head):
+                out.append(event)
+            if message is None:
+                continue
+            stop = message.stop
+            try:
+                whole = is_request(message) and not self.refusing
+                closes = whole and message.closes
+            except BaseException:
+                self._take(data[taken - start :])
+                raise
+            self._take(data[taken - start : stop - start])
+            taken = stop
+            if isinstance(event, Head):
+                self.tunnel = True
+            if not whole:
+                out.append(self._end(Ending.REFUSED, message, suffix=PARTIAL))
+                continue
+            out.append(self._admitted(message, closes=closes))
+            if fresh and stop - start == len(data) and len(out) == 2 and isinstance(event, Message):
+                self._known.add(data, message, closes=closes)
+        self._take(data[taken - start :])
         return out
 
     def finish(self, ending: Ending) -> Arrival | None:
@@ -145,8 +157,11 @@ class Intake:
             return None
         message = None
         if self._stream and not self.tunnel:
-            events = self._stream.feed_eof(cut=True)
-            message = next((event for event in events if isinstance(event, Message)), None)
+            try:
+                events = self._stream.feed_eof(cut=True)
+                message = next((event for event in events if isinstance(event, Message)), None)
+            except Exception:  # noqa: BLE001  # a fault of ours was told when it failed on these octets before
+                message = None
         return self._end(ending, message, suffix=TUNNEL if self.tunnel else PARTIAL)
 
     def _begin(self) -> None:
@@ -165,11 +180,11 @@ class Intake:
         if self._piece:
             self._piece.write(data)
 
-    def _ended(self, message: Message) -> Arrival:
-        """A message has ended: a request, or what looks like none."""
-        if is_request(message) and not self.refusing:
-            return self._end(Ending.COMPLETE, message, closes=message.closes)
-        return self._end(Ending.REFUSED, message, suffix=PARTIAL)
+    def _admitted(self, message: Message, *, closes: bool) -> Arrival:
+        """A whole request: one of those that are wanted, or one more."""
+        if self._admit():
+            return self._end(Ending.COMPLETE, message, closes=closes)
+        return self._end(Ending.SURPLUS, message, closes=closes, suffix=SURPLUS)
 
     def _end(self, ending: Ending, message: Message | None, *, closes: bool = False, suffix: str = "") -> Arrival:
         arrival = Arrival(
@@ -191,8 +206,10 @@ class Intake:
         return arrival
 
 
-def _asking(head: Head, stream: Stream) -> Message:
-    """The request CONNECT, which ends with its head: what follows is for the tunnel (RFC 9110 9.3.6)."""
-    findings = tuple(stream.findings)
+def _asking(head: Head, stream: Stream) -> Message | None:
+    """The request CONNECT, which ends with its head: what follows is the tunnel's (RFC 9110 9.3.6). None for others."""
     framing = stream.framing
+    if stream.head is not head or not framing or framing.kind is not Kind.TUNNEL:
+        return None
+    findings = tuple(stream.findings)
     return Message(head.direction, head.start, head.stop, head.stop, head, framing, complete=True, findings=findings)

@@ -8,19 +8,22 @@ disk as it comes; a small one when it ends.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 
 from httpwire.capture.arrival import Arrival, as_object
-from httpwire.capture.raw import BLOCK, Saving
+from httpwire.capture.raw import BLOCK, Saving, write_whole
 from httpwire.errors import OutputUnwritable, SaveFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from collections.abc import Callable, Iterator
 
 _HELD = 64 << 10  # octets of a request that are held in memory before they go to a file of their own
-PARTIAL, TUNNEL = ".partial", ".tunnel"  # what the name of a file ends with that holds no whole request
+#: What the name of a file ends with that holds no whole request, or one more than were asked for.
+PARTIAL, TUNNEL, SURPLUS = ".partial", ".tunnel", ".surplus"
 
 
 class Piece:
@@ -29,9 +32,9 @@ class Piece:
     def __init__(self, keeping: Keeping, number: int) -> None:
         self.number = number
         self.octets = 0
+        self.spool: Saving | None = None
         self._keeping = keeping
         self._parts: list[bytes] = []
-        self.spool: Saving | IO[bytes] | None = None
 
     def write(self, data: bytes | memoryview) -> None:
         """Take the next octets. Raises SaveFailed."""
@@ -41,16 +44,22 @@ class Piece:
             if self.octets <= _HELD:
                 return
             self.spool = self._keeping.spool(self.number)
-            data = self.held()
-            self._parts = []
-        try:
-            self.spool.write(data)
-        except OSError as error:
-            raise _failed(self._keeping.path, error) from error
+            data, self._parts = self.held(), []
+        self.spool.write(data)
 
     def held(self) -> bytes:
         """The octets, where they are few."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    def copy(self, write: Callable[[bytes], None]) -> None:
+        """Give all octets to `write`, and forget them. Raises what it raises."""
+        spool = self.spool
+        if spool is None:
+            write(self.held())
+            return
+        for offset in range(0, self.octets, BLOCK):
+            write(os.pread(spool.fileno(), BLOCK, offset))
+        spool.drop()
 
 
 class Keeping:
@@ -62,12 +71,13 @@ class Keeping:
         """A place for the octets of the request `number`; None where none are kept."""
         return None
 
-    def spool(self, number: int) -> Saving | IO[bytes]:
-        """A file for the octets of a large request, until it is known what becomes of them."""
+    def spool(self, number: int) -> Saving:
+        """A file for the octets of a large request, until it is known what becomes of them. Raises SaveFailed."""
         raise NotImplementedError
 
     def keep(self, piece: Piece, arrival: Arrival, ending: str) -> str:
-        """Put a request that has ended in its place; `ending` is empty for a complete one. Gives the file's name."""
+        """Put a request that has ended in its place; `ending` is empty for a complete one. Gives the file's name, empty
+        where it could not be kept at all. Raises SaveFailed."""
         raise NotImplementedError
 
     def flush(self) -> None:
@@ -78,44 +88,57 @@ class Keeping:
 
 
 class File(Keeping):
-    """One file for the first complete request. What else came is kept beside it, as incomplete."""
+    """One file for a complete request. What else came is kept beside it, under names that say what it is. A pipe or a
+    device takes whole requests, and nothing else."""
 
     def __init__(self, path: str) -> None:
         """Raises OutputUnwritable where `path` can't be written."""
         self.path = path
-        self._others = 0
+        self._endings: dict[str, int] = {}
         probe = Saving(path)
-        self._sink = probe if probe.direct else None  # a pipe or a device: it takes whole requests, and no others
+        self._sink = probe if probe.direct else None
+        self._kept = False
         if not self._sink:
             probe.finish(complete=False)
 
     def piece(self, number: int) -> Piece:
         return Piece(self, number)
 
-    def spool(self, number: int) -> Saving | IO[bytes]:  # noqa: ARG002  # a folder's files have numbers
+    def spool(self, number: int) -> Saving:
         if not self._sink:
-            return Saving(self.path)
+            return _saving(self.path)
         import tempfile
 
-        return tempfile.TemporaryFile()
+        return _saving(os.path.join(tempfile.gettempdir(), f"httpwire-{number}"))
 
     def keep(self, piece: Piece, arrival: Arrival, ending: str) -> str:  # noqa: ARG002  # a folder's names tell of it
+        if self._kept:
+            ending = ending or SURPLUS
         if self._sink:
             if ending:
+                if piece.spool:
+                    piece.spool.drop()
                 return ""
-            copy(piece, self._sink)
+            piece.copy(self._sink.write)
+            self._kept = True
             return self.path
         if ending:
-            self._others += 1
-            ending += f"-{self._others}" if self._others > 1 else ""
-        return self._whole(piece, ending)
+            count = self._endings[ending] = self._endings.get(ending, 0) + 1
+            ending += f"-{count}" if count > 1 else ""
+        saved = self._whole(piece, ending)
+        self._kept = self._kept or not ending
+        return saved
 
     def _whole(self, piece: Piece, ending: str) -> str:
         """Make the piece a file of its own."""
         saving = piece.spool
-        if not isinstance(saving, Saving):
-            saving = Saving(self.path)
-            copy(piece, saving)
+        if saving is None:
+            saving = _saving(self.path)
+            try:
+                saving.write(piece.held())
+            except SaveFailed:
+                saving.finish(complete=False, ending=ending or PARTIAL)
+                raise
         saving.finish(complete=not ending, ending=ending)
         return saving.saved
 
@@ -136,7 +159,9 @@ class Sequence(File):
 
     def keep(self, piece: Piece, arrival: Arrival, ending: str) -> str:
         if ending or self._sink:
-            return super().keep(piece, arrival, ending)
+            saved = super().keep(piece, arrival, ending)
+            self._kept = False  # there is always room for one more
+            return saved
         if not self._saved:
             self._saved = self._whole(piece, "")
             self._fd = os.open(self._saved, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -144,31 +169,28 @@ class Sequence(File):
             self._pending.append(piece.held())
         else:
             self.flush()
-            copy(piece, self)
-            if isinstance(piece.spool, Saving):
-                piece.spool.drop()
+            piece.copy(self._append)
         return self._saved
 
-    def write(self, data: bytes) -> None:
-        """Append octets to the file. Raises SaveFailed."""
-        view = memoryview(data)
+    def _append(self, data: bytes) -> None:
         try:
-            while view:
-                view = view[os.write(self._fd, view) :]
+            write_whole(self._fd, data)
         except OSError as error:
             raise _failed(self.path, error) from error
 
     def flush(self) -> None:
         if self._pending:
             pending, self._pending = b"".join(self._pending), []
-            self.write(pending)
+            self._append(pending)
 
     def close(self) -> None:
-        self.flush()
-        super().close()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        try:
+            self.flush()
+        finally:
+            super().close()
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
 
 
 class Folder(Keeping):
@@ -177,72 +199,130 @@ class Folder(Keeping):
     def __init__(self, path: str) -> None:
         """Raises OutputUnwritable."""
         self.path = path
+        self._folder = self._index = -1
+        self._made = not os.path.isdir(path)
         try:
             os.makedirs(path, exist_ok=True)
             self._folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._index = os.open("index.jsonl", flags, 0o666, dir_fd=self._folder)
-            numbers = [int(found[0]) for found in map(re.compile("[0-9]+").match, os.listdir(path)) if found]  # noqa: PTH208
+            earlier = map(_NUMBERED.match, os.listdir(path))  # noqa: PTH208  # names are all that is wanted
+            self._before = max((int(found[1]) for found in earlier if found), default=0)
+            self._index = self._open_index()
         except OSError as error:
+            self._shut()
             raise OutputUnwritable(path=path, why=error.strerror or str(error), errno=error.errno) from error
-        self._before = max(numbers, default=0)  # an earlier run's files
         self._lines: list[str] = []
         from json import JSONEncoder
 
         self._encode = JSONEncoder(ensure_ascii=True, separators=(", ", ": ")).encode
 
+    def _open_index(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        index = os.open("index.jsonl", flags, 0o666, dir_fd=self._folder)
+        size = os.fstat(index).st_size
+        if size and os.pread(index, 1, size - 1) != b"\n":
+            write_whole(index, b"\n")  # a run that was killed left a line without its end
+        return index
+
     def piece(self, number: int) -> Piece:
         return Piece(self, number)
 
+    def number(self, number: int) -> int:
+        """The number that the request `number` of this run has here, after those of earlier ones."""
+        return self._before + number
+
     def spool(self, number: int) -> Saving:
-        return Saving(os.path.join(self.path, f"{self._before + number:04}.http"))
+        return _saving(os.path.join(self.path, f"{self.number(number):04}.http"))
 
     def keep(self, piece: Piece, arrival: Arrival, ending: str) -> str:
-        number = self._before + piece.number
-        name = f"{number:04}{_label(arrival)}.http{ending}"
+        number = self.number(piece.number)
+        name = f"{number:04}{_label(arrival)}.http"
         try:
-            if isinstance(piece.spool, Saving):
-                piece.spool.finish(complete=True)
-                os.rename(os.path.basename(piece.spool.saved), name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-            else:
-                fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self._folder)
-                try:
-                    held = piece.held()
-                    if os.write(fd, held) < len(held):  # the disk is full, and says so at the next one
-                        raise OSError(28, os.strerror(28))
-                finally:
-                    os.close(fd)
+            name = self._link(piece.spool, name, ending) if piece.spool else self._write(piece.held(), name, ending)
         except OSError as error:
             raise _failed(os.path.join(self.path, name), error) from error
         self._lines.append(self._encode(as_object(arrival.replace(number=number, file=name))))
         return os.path.join(self.path, name)
 
+    def _write(self, octets: bytes, wanted: str, ending: str) -> str:
+        """Make a file of `octets`; gives the name it got."""
+        for name in _free_names(wanted, ending):
+            try:
+                fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=self._folder)
+            except FileExistsError:
+                continue  # another process keeps its requests here, too
+            try:
+                write_whole(fd, octets)
+            except OSError:
+                if not ending:
+                    os.rename(name, name + PARTIAL, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+                raise
+            finally:
+                os.close(fd)
+            return name
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), wanted)
+
+    def _link(self, spool: Saving, wanted: str, ending: str) -> str:
+        """Give a file that is there its name; gives which."""
+        spool.finish(complete=False, ending=ending or PARTIAL)
+        saved = os.path.basename(spool.saved)
+        for name in _free_names(wanted, ending):
+            try:
+                os.link(saved, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            except FileExistsError:
+                continue
+            os.unlink(saved, dir_fd=self._folder)
+            return name
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), wanted)
+
     def flush(self) -> None:
         if self._lines:
             lines, self._lines = "\n".join((*self._lines, "")), []
-            view = memoryview(lines.encode("ascii"))
             try:
-                while view:
-                    view = view[os.write(self._index, view) :]
+                write_whole(self._index, lines.encode("ascii"))
             except OSError as error:
                 raise _failed(os.path.join(self.path, "index.jsonl"), error) from error
 
     def close(self) -> None:
-        self.flush()
-        os.close(self._index)
-        os.close(self._folder)
+        try:
+            self.flush()
+        finally:
+            empty = self._made and not os.fstat(self._index).st_size
+            self._shut()
+            if empty:
+                _remove_empty(self.path)
+
+    def _shut(self) -> None:
+        for descriptor in (self._index, self._folder):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._folder = self._index = -1
 
 
-def copy(piece: Piece, sink: Saving | Sequence) -> None:
-    """Write the octets of `piece` to `sink`. Raises SaveFailed."""
-    if piece.spool is None:
-        sink.write(piece.held())
-        return
-    descriptor = piece.spool.fileno()
-    offset = 0
-    while block := os.pread(descriptor, BLOCK, offset):
-        sink.write(block)
-        offset += len(block)
+_NUMBERED = re.compile(r"([0-9]{4,})(?:-.*)?\.http(?:\..*)?\Z", re.DOTALL)
+
+
+def _free_names(name: str, ending: str) -> Iterator[str]:
+    """Names for a file, the first one as it should be."""
+    yield name + ending
+    stem = name.removesuffix(".http")
+    for count in range(2, 1000):
+        yield f"{stem}-{count}.http{ending}"
+
+
+def _remove_empty(path: str) -> None:
+    """Take back a folder that was made for nothing."""
+    with contextlib.suppress(OSError):
+        if os.listdir(path) == ["index.jsonl"]:  # noqa: PTH208  # names are all that is wanted
+            os.unlink(os.path.join(path, "index.jsonl"))
+            os.rmdir(path)
+
+
+def _saving(path: str) -> Saving:
+    """A Saving in the middle of the work, where failing to open is failing to save."""
+    try:
+        return Saving(path)
+    except OutputUnwritable as error:
+        raise SaveFailed(path=path, why=error.facts["why"], errno=error.facts["errno"]) from error
 
 
 def _failed(path: str, error: OSError) -> SaveFailed:

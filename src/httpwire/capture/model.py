@@ -24,6 +24,7 @@ class EventKind(Enum):
     """What happened on the wire."""
 
     TRY = "try"  # a connection to an address was begun; data: the address
+    SURPLUS = "surplus"  # a whole request, and more than were asked for
     REFUSED = "refused"  # that attempt failed; data: the address and why
     CONNECTED = "connected"
     TLS = "tls"  # the handshake is complete
@@ -46,6 +47,7 @@ class Ending(Enum):
     FAILED = "failed"
     OVER_LIMIT = "over-limit"  # we stopped reading what never ends
     GIVEN_UP = "given-up"  # whoever asked for it went away
+    SURPLUS = "surplus"  # a whole request, and more than were asked for
     REFUSED = "refused"  # what a client sent can't be taken as a request; we closed
 
     @property

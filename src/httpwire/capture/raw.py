@@ -195,13 +195,13 @@ def _spooled(read: Callable[[int], bytes | None]) -> _Memory | _File:
 
     with tempfile.TemporaryFile(buffering=0) as spool:
         fd = spool.fileno()
-        _write_whole(fd, data)
+        write_whole(fd, data)
         while block := read(BLOCK):
-            _write_whole(fd, block)
+            write_whole(fd, block)
         return _File(os.dup(fd), os.fstat(fd).st_size)
 
 
-def _write_whole(fd: int, data: bytes | bytearray) -> None:
+def write_whole(fd: int, data: bytes | bytearray) -> None:
     """Write all of `data`: a write may take less, and tells why only at the next one."""
     view = memoryview(data)
     while view:

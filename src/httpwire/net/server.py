@@ -305,7 +305,9 @@ class Server:
         """A place for what `session` is sent; made when its first octet comes."""
         if session.log:
             self.connections.append(session.log)
-        return Intake(self._keeping, self._known, self._number, session.peer, session.number, self._reading)
+        return Intake(
+            self._keeping, self._known, self._number, session.peer, session.number, self._reading, self._admit
+        )
 
     def log(self, peer: str) -> Connection | None:
         """A record for a new connection, where they are kept."""
@@ -320,6 +322,13 @@ class Server:
         self._begun += 1
         return self._begun
 
+    def _admit(self) -> bool:
+        """Whether a request that is whole is one of those that are wanted; counts it."""
+        if self.full or self.ending:
+            return False
+        self.complete += 1
+        return True
+
     def choose(self, head: Head) -> Answer | None:
         """The recorded answer to a request; None where there is none."""
         return self._answers.choose(head) if self._answers else None
@@ -330,7 +339,6 @@ class Server:
 
     def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
         """A request has come whole."""
-        self.complete += 1
         self._told.append((self._listener.arrived, (arrival, answer)))
 
     def kept(self, arrival: Arrival) -> None:

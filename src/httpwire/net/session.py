@@ -138,10 +138,10 @@ class Session:
         server = self._server
         if not arrival.complete:
             server.kept(arrival)
-            self._close_with(server.refusal(arrival), arrival)
+            self._close_with(server.refusal(arrival) if arrival.ending is Ending.REFUSED else None, arrival)
             return
         answer, position = self._early or (None, 0)
-        wanted = not self._last and not server.full and not server.ending
+        wanted = not self._last
         if wanted and not self._early and arrival.message and arrival.message.head:
             answer = server.choose(arrival.message.head)
         self._early = None

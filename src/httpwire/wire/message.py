@@ -128,6 +128,16 @@ class Message(Record):
         """Whether a final response is still to come (RFC 9110 15.2); 101 is final, the protocol changes."""
         return 100 <= self.status <= 199 and self.status != 101
 
+    def moved(self, start: int) -> Message:
+        """A message without findings and trailers, as it would be if it began at `start`."""
+        by = start - self.start
+        if not by:
+            return self
+        head = self.head and Head(self.direction, self.head.raw, self.head.start + by, self.head.line)
+        stops = self.content_start + by, self.stop + by
+        values = (self.direction, start, *stops, head, *self[5:9], (), (), self.raw)
+        return tuple.__new__(Message, values)
+
     @property
     def content(self) -> bytes:
         """The content as bytes, the chunked coding removed; content codings (gzip ...) are left on.

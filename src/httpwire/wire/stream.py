@@ -98,6 +98,10 @@ class Stream:
         self._advance(out)
         return out
 
+    def pass_over(self, count: int) -> None:
+        """Account for `count` octets of whole messages, between two messages, that need no reading."""
+        self._buffer.start += count
+
     def feed(self, data: bytes | memoryview) -> list[Event]:
         """Take the next octets; gives what they completed."""
         out: list[Event] = []
