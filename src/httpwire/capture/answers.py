@@ -173,9 +173,9 @@ class Answers:
         self._paired: dict[tuple[bytes, bytes], dict[bytes, deque[Answer]]] = {}
         for answer in paired:
             assert answer.request
-            asked = (answer.request.method, _origin_form(answer.request.target))
-            hosts = self._paired.setdefault(asked, {})
-            hosts.setdefault(_host(answer.request.head), deque()).append(answer)
+            method, target, host = _asked(answer.request.head)
+            hosts = self._paired.setdefault((method, target), {})
+            hosts.setdefault(host, deque()).append(answer)
             self.all.append(answer)
         self._others = deque(others)
         self.all.extend(self._others)
@@ -189,14 +189,14 @@ class Answers:
         """The answer to the request with this head; None where there is none for it."""
         if not self._paired:
             return _next(self._others) if self._others else None
-        target = _origin_form(head.line.target)
-        hosts = self._paired.get((head.line.method, target))
-        if hosts is None and head.line.method == b"HEAD":
+        method, target, host = _asked(head)
+        hosts = self._paired.get((method, target))
+        if hosts is None and method == b"HEAD":
             hosts = self._paired.get((b"GET", target))
         if hosts is None:
             return _next(self._others) if self._others else None
         first = next(iter(hosts.values()))
-        return _next(hosts.get(_host(head), first) if len(hosts) > 1 else first)
+        return _next(hosts.get(host, first))
 
     def close(self) -> None:
         for answer in self.all:
@@ -207,18 +207,22 @@ def _next(answers: deque[Answer]) -> Answer:
     return answers.popleft() if len(answers) > 1 else answers[0]
 
 
-def _host(head: Head | None) -> bytes:
-    values = head.values(b"host") if head else []
-    return values[0].lower() if values else b""
-
-
-def _origin_form(target: bytes) -> bytes:
-    """The target as an origin server is asked for it: without the scheme and authority that a proxy is given."""
+def _asked(head: Head | None) -> tuple[bytes, bytes, bytes]:
+    """Method, target and host that a request asks for; the target as an origin server is asked, without the scheme and
+    authority that a proxy is given, which count more than Host: RFC 9112 3.2.2, 3.2.4."""
+    if head is None:
+        return b"", b"", b""
+    method, target = head.line.method, head.line.target
+    host = b"".join(head.values(b"host")[:1]).lower()
     start = grammar.TARGET.match(target)
-    if not start or start[0] == b"/":
-        return target
-    path = target.find(b"/", start.end())
-    return target[path:] if path >= 0 else b"/"
+    if start and start[0] != b"/":
+        end = min(
+            (at for at in (target.find(mark, start.end()) for mark in (b"/", b"?", b"#")) if at >= 0), default=None
+        )
+        host, target = target[start.end() : end].lower(), b"" if end is None else target[end:]
+        if not target.startswith(b"/"):
+            target = b"*" if method == b"OPTIONS" and not target else b"/" + target
+    return method, target, host
 
 
 # Files.
@@ -230,26 +234,38 @@ def open_answers(paths: list[str]) -> tuple[Answers, list[str]]:
     A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
     it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. Raises AnswerUnreadable.
     """
-    if len(paths) == 1 and not os.path.isdir(paths[0]):
-        return Answers(others=[_open_answer(paths[0], _requests_beside(paths[0])[:1])[0]]), []
-    paired: list[Answer] = []
+    opened: list[Answer] = []
     others: list[Answer] = []
     left_out: list[str] = []
-    for path in paths:
-        if os.path.isdir(path):
-            found = [os.path.join(path, name) for name in _listed(path)]
-            answers = [name for name in found if _request_path(name)]
-            if not answers:
-                hint = N_("an answer NAME.response belongs to the request NAME.http, NAME_recv.txt to NAME_send.txt")
-                raise AnswerUnreadable(path=path, why=N_("no answer in it has its request beside it"), hint=hint)
-            requests = {_request_path(name) for name in answers}
-            left_out += [name for name in found if name not in answers and name not in requests and _is_answer(name)]
-            for name in answers:
-                paired += _open_answer(name, _requests_beside(name))
-        else:
-            requests_beside = _requests_beside(path)
-            (paired if requests_beside else others).extend(_open_answer(path, requests_beside))
-    return Answers([a for a in paired if a.request], [*(a for a in paired if not a.request), *others]), left_out
+    try:
+        if len(paths) == 1 and not os.path.isdir(paths[0]):
+            others += _open_answer(paths[0], _requests_beside(paths[0])[:1])
+            return Answers(others=others), []
+        for path in paths:
+            if os.path.isdir(path):
+                names, unpaired = _answers_in(path)
+                left_out += unpaired
+            else:
+                names = [path]
+            for name in names:
+                requests = _requests_beside(name)
+                (opened if requests else others).extend(_open_answer(name, requests))
+    except BaseException:
+        for answer in (*opened, *others):
+            answer.source.close()
+        raise
+    return Answers(opened, others), left_out
+
+
+def _answers_in(folder: str) -> tuple[list[str], list[str]]:
+    """The answers in a folder whose requests lie beside them, and those that are left out. Raises AnswerUnreadable."""
+    found = [os.path.join(folder, name) for name in _listed(folder)]
+    answers = [name for name in found if _request_path(name)]
+    if not answers:
+        hint = N_("an answer NAME.response belongs to the request NAME.http, NAME_recv.txt to NAME_send.txt")
+        raise AnswerUnreadable(path=folder, why=N_("no answer in it has its request beside it"), hint=hint)
+    requests = {_request_path(name) for name in answers}
+    return answers, [name for name in found if name not in answers and name not in requests and _is_answer(name)]
 
 
 def _listed(folder: str) -> list[str]:
@@ -307,22 +323,33 @@ def _open_answer(path: str, requests: list[Message]) -> list[Answer]:
     if not source.octets:
         source.close()
         raise AnswerUnreadable(path=path, why=N_("it is empty: there is nothing to serve"))
-    times = read_times(path)
-    if len(requests) < 2:
-        return [Answer(source, request=requests[0] if requests else None, times=times)]
+    try:
+        times = read_times(path)
+        if len(requests) < 2:
+            return [Answer(source, request=requests[0] if requests else None, times=times)]
+        return _divided(source, requests, times)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _divided(source: Outgoing, requests: list[Message], times: tuple[tuple[float, int], ...]) -> list[Answer]:
+    """The answers to `requests`, which were sent in a row, in the octets that came back."""
     stream = Stream(Direction.RESPONSE, methods=deque(request.method for request in requests))
     events: list[Event] = []
     for block in source.blocks():
         events += stream.feed(block)
     events += stream.feed_eof()
     ends = [event.stop for event in events if isinstance(event, Message) and not event.interim]
-    if ends:
-        ends[-1] = source.octets
-    starts = [0, *ends[:-1]]
-    return [
-        Answer(source, request=request, start=start, stop=stop)
-        for request, start, stop in zip(requests, starts, ends, strict=False)
-    ]
+    ends[-1:] = [source.octets]  # what follows belongs to the last one
+    answers: list[Answer] = []
+    start, begun = 0, 0.0
+    for request, stop in zip(requests, ends, strict=False):
+        own = [(at, reached) for at, reached in times if start < reached <= stop]
+        since = tuple((at - begun, reached - start) for at, reached in own)
+        answers.append(Answer(source, request=request, start=start, stop=stop, times=since))
+        start, begun = stop, own[-1][0] if own else begun
+    return answers
 
 
 def plain(status: int, text: str, *, head: bool = False) -> bytes:

@@ -99,11 +99,12 @@ class Intake:
         if not self._number and not self.tunnel and not self.refusing:
             known = self._known.get(data)
             if known:
-                message, closes = known[0].moved(self._offset), known[1]
+                again, closes = known
+                start = self._offset
                 if self._stream:
                     self._stream.pass_over(len(data))
                 self._take(data)
-                return [self._admitted(message, closes=closes)]
+                return [self._admitted(again.moved(start), closes=closes)]
         if self.tunnel:
             self._take(data)
             return []

@@ -82,6 +82,8 @@ class Outgoing:
             return cls(_standard_input() if path == "-" else _open(path), path)
         except OSError as error:
             raise RequestUnreadable(path=path, why=error.strerror or str(error), errno=error.errno) from error
+        except ValueError as error:  # a NUL in the name
+            raise RequestUnreadable(path=path, why=str(error), errno=None) from error
 
     def _lay(self) -> None:
         pieces: list[tuple[int, int, bytes | None]] = []

@@ -12,6 +12,7 @@ from httpwire.capture.raw import Saving
 from httpwire.errors import AnswerUnreadable
 from httpwire.language import N_
 
+_LONGEST = 1e9  # seconds
 ENDING = ".times"  # added to the name of the answer's file
 
 
@@ -25,11 +26,14 @@ def read_times(path: str) -> tuple[tuple[float, int], ...]:
     try:
         with open(beside, encoding="ascii") as file:
             lines = [json.loads(line) for line in file]
-        times = [(float(line["at"]), int(line["stop"])) for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        times = [(float(line["at"]), line["stop"]) for line in lines]
+        reached = (0.0, 0)
+        for at, stop in times:
+            if type(stop) is not int or not (reached[0] <= at <= _LONGEST and reached[1] <= stop):
+                raise ValueError(at, stop)
+            reached = at, stop
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise AnswerUnreadable(path=beside, why=N_("it does not hold the times of an answer")) from error
-    if times != sorted(times) or any(at < 0 or stop < 0 for at, stop in times):
-        raise AnswerUnreadable(path=beside, why=N_("it does not hold the times of an answer"))
     return tuple(times)
 
 

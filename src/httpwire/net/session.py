@@ -61,6 +61,7 @@ class Session:
         self._ended = False  # no more comes from the client
         self._last = False  # no more goes to the client
         self.finished = False  #: our direction is closed
+        self._finished_at = 0.0
         self._resetting = False
         self._unread_from = 0  # octets that had come when they could be read no more
         self.came = 0  #: octets so far
@@ -303,7 +304,7 @@ class Session:
             self.close(Ending.COMPLETE)
         elif not self.finished:
             self.finished = True
-            self.moved_at = self._server.now
+            self._finished_at = self._server.now
             try:
                 self.transport.finish()
             except OSError:
@@ -327,7 +328,7 @@ class Session:
         still = now - self.moved_at
         intake = self._intake
         if self.finished:
-            if still > _LINGER:
+            if now - self._finished_at > _LINGER:
                 self.close(Ending.COMPLETE)
         elif intake and intake.under_way and self._unread_from and still > _SILENCE:
             self._refuse(Ending.REFUSED)

@@ -52,7 +52,7 @@ def mismatches(request: Message, response: Message, octets: int, recorded: Messa
     if status == 101 and not request.values(b"upgrade"):
         yield Mismatch(N_("the status is 101, and the request asks for no upgrade"))
     for coding in _codings(response):
-        if not {coding.removeprefix(b"x-"), b"*"} & _accepted(request):
+        if not _accepts(request, coding):
             name = coding.decode("latin-1")
             yield Mismatch(N_("the content is {coding}-coded, which the request does not accept"), coding=name)
 
@@ -69,11 +69,11 @@ def _codings(response: Message) -> list[bytes]:
     return [coding.strip(b" \t") for coding in listed if coding.strip(b" \t") not in _ALWAYS]
 
 
-def _accepted(request: Message) -> set[bytes]:
-    """The codings that Accept-Encoding lists, without those of weight 0: RFC 9110 12.5.3."""
-    names = set()
-    for member in b",".join(request.values(b"accept-encoding")).lower().split(b","):
+def _accepts(request: Message, coding: bytes) -> bool:
+    """Whether the request accepts a content coding; one that names none accepts all: RFC 9110 12.5.3."""
+    listed = request.values(b"accept-encoding")
+    accepted: dict[bytes, bool] = {}
+    for member in b",".join(listed).lower().split(b","):
         name, _, weight = member.partition(b";")
-        if not grammar.NO_WEIGHT.fullmatch(weight):
-            names.add(name.strip(b" \t").removeprefix(b"x-"))
-    return names
+        accepted[name.strip(b" \t").removeprefix(b"x-")] = not grammar.NO_WEIGHT.fullmatch(weight)
+    return not listed or accepted.get(coding.removeprefix(b"x-"), accepted.get(b"*", False))
