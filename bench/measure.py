@@ -1,16 +1,27 @@
 """Runs whole processes side by side and measures them: wall time, processor time and peak memory of each.
 
 In: named commands. Out: for each its medians over interleaved runs (A B C A B C ...), so that
-a machine whose speed drifts is unfair to none; and a table with ratios to the first.
+a machine whose speed drifts is unfair to none; and a table with ratios to the first. A Service is
+a server that is measured from outside while others ask it.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_BIN = Path(sys.executable).parent
+HTTPWIRE = str(_BIN / "httpwire")
+HTTPIE = str(_BIN / "http")
+_PATIENCE = 30.0  # seconds for a server to listen, or to end
+_PINS = bool(shutil.which("taskset")) and (os.cpu_count() or 1) > 1
 
 
 @dataclass
@@ -57,6 +68,103 @@ for line in sys.stdin:
     wall = time.perf_counter() - begun
     print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status), flush=True)
 """
+
+
+def installed(*commands: Command) -> list[Command]:
+    """The commands whose program is there; says which are not."""
+    present = [command for command in commands if shutil.which(command.words[0])]
+    for command in commands:
+        if command not in present:
+            print(f"not installed, left out: {command.name}")
+    return present
+
+
+def pinned(words: list[str], *, server: bool) -> list[str]:
+    """`words` on a core of their own, where the system can do that: the first for servers, the last for clients."""
+    core = 0 if server else (os.cpu_count() or 1) - 1
+    return ["taskset", "-c", str(core), *words] if _PINS else words
+
+
+def where_it_runs() -> str:
+    """Which cores servers and clients have, as a line of text."""
+    if _PINS:
+        return f"servers on core 0, clients on core {(os.cpu_count() or 1) - 1} (taskset)"
+    return "servers and clients share all cores: there is no taskset, or only one core"
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Service:
+    """The server `words` on `port`, while the context is entered: on one core, and asked from outside for the time and
+    the memory it takes (0 where there is no /proc)."""
+
+    def __init__(self, words: list[str], port: int, environment: dict[str, str] | None = None) -> None:
+        self.port = port
+        self._words = pinned(words, server=True)
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Service:
+        null = subprocess.DEVNULL
+        self._process = subprocess.Popen(self._words, stdin=null, stdout=null, stderr=null, env=self._environment)
+        until = time.monotonic() + _PATIENCE
+        while not self._listens():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.__exit__()
+                raise RuntimeError(f"it does not listen on port {self.port}: {' '.join(self._words)}")
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        process = self._process
+        if process:
+            process.terminate()
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of user and system time so far."""
+        assert self._process
+        try:
+            told = Path(f"/proc/{self._process.pid}/stat").read_text("ascii")
+        except OSError:
+            return 0.0
+        user, system = told.rpartition(")")[2].split()[11:13]  # proc(5): utime, stime
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def resident(self) -> float:
+        """MiB in memory now."""
+        return self._status("VmRSS")
+
+    @property
+    def peak(self) -> float:
+        """The most MiB in memory so far."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> float:
+        assert self._process
+        try:
+            lines = Path(f"/proc/{self._process.pid}/status").read_text("ascii").splitlines()
+        except OSError:
+            return 0.0
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), 0.0)
 
 
 class Launcher:

@@ -1,6 +1,8 @@
 """The benchmarks: httpwire and its peers side by side in one run, as ratios. Nothing passes or fails here.
 
-    python bench/run.py [start] [large] [parsing] [--gib N]
+    python bench/run.py [start] [large] [parsing] [serving] [--gib N] [--seconds N]
+
+`serving` is keepalive, differing, secure, file, upload and idle, which can be asked for one by one.
 
 Run it with the interpreter of an environment that has httpwire[bench]. Peers that are missing are left out and named.
 """
@@ -9,7 +11,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import socket
 import sys
 import tempfile
@@ -19,21 +20,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from measure import Command, side_by_side, table
+from measure import HTTPIE, HTTPWIRE, Command, installed, side_by_side, table
 from origins import SMALL, large, repeated, serving, small
+from serving import PARTS, serve
 
-_BIN = Path(sys.executable).parent
 _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
-HTTPWIRE = str(_BIN / "httpwire")
-
-
-def installed(*commands: Command) -> list[Command]:
-    """The commands whose program is there; says which are not."""
-    present = [command for command in commands if shutil.which(command.words[0])]
-    for command in commands:
-        if command not in present:
-            print(f"not installed, left out: {command.name}")
-    return present
+_SECTIONS = ("start", "large", "parsing", "serving", *PARTS)
 
 
 def start(folder: Path) -> None:
@@ -48,7 +40,7 @@ def start(folder: Path) -> None:
             Command("python -c pass", [sys.executable, "-c", "pass"]),
             Command("httpwire send", [HTTPWIRE, "send", str(request), "--to", f"127.0.0.1:{port}", "-o", answer]),
             Command("curl -o", ["curl", "-s", "-o", answer, url]),
-            Command("HTTPie", [str(_BIN / "http"), "--ignore-stdin", "GET", url]),
+            Command("HTTPie", [HTTPIE, "--ignore-stdin", "GET", url]),
         )
         side_by_side(commands, 15)
     table("One small exchange, whole process (goal: httpwire <= 2 x import socket, HTTPie >= 8 x httpwire)", commands,
@@ -154,10 +146,14 @@ def _beside_h11() -> None:
         print(f"{name:34}{wall * 1e3:>10,.1f} ms{wall / count * 1e9:>10,.0f} ns a chunk{peak / 2**20:>8.1f} MiB")
 
 
+def _number(words: list[str], option: str, usual: int) -> int:
+    return int(words[words.index(option) + 1]) if option in words else usual
+
+
 def main() -> None:
     words = sys.argv[1:]
-    gib = int(words[words.index("--gib") + 1]) if "--gib" in words else 1
-    wanted = {word for word in words if word in ("start", "large", "parsing")} or {"start", "large", "parsing"}
+    gib = _number(words, "--gib", 1)
+    wanted = {word for word in words if word in _SECTIONS} or set(_SECTIONS)
     print(
         f"{platform.python_implementation()} {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores"
     )
@@ -169,6 +165,9 @@ def main() -> None:
             big(folder, gib)
         if "parsing" in wanted:
             parsing(folder)
+        parts = [part for part in PARTS if part in wanted or "serving" in wanted]
+        if parts:
+            serve(folder, parts, gib, _number(words, "--seconds", 3))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Both ends of what a browser does: a real Chromium, and httpwire's server, with the tap between them."""
+"""Both ends of the wire: a real client, as Chromium or curl, and httpwire's server, with the tap between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ _SECONDS = 30.0  # for one step of a browser, which takes a fraction of one
 _WITH_PIPES = "import os, sys; [os.dup2(int(sys.argv[n]), 2 + n) for n in (1, 2)]; os.execvp(sys.argv[3], sys.argv[3:])"
 
 
-def sha256(octets: bytes) -> str:
+def sha256(octets: bytes | bytearray) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
@@ -176,6 +176,19 @@ def chromium(profile: Path, *flags: str) -> Iterator[Chromium]:
         os.close(tells)
 
 
+def curl(folder: Path, *arguments: str | Path, stdin: bytes = b"", timeout: float = 30) -> Ran:
+    """curl in `folder`, without the machine's proxies and settings."""
+    done = subprocess.run(
+        ["curl", "-q", "-sS", "--noproxy", "*", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        cwd=folder,
+        timeout=timeout,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
 class Ours:
     """httpwire's server as a process in `folder`; clients reach it through `tap`."""
 
@@ -233,8 +246,7 @@ def running(folder: Path, *arguments: str | Path, env: dict[str, str] | None = N
             env={**environ, "LANG": "C.UTF-8", **(env or {})},
         )
     try:
-        listening: Callable[[], bool] = lambda: bool(_objects(log.with_suffix(".out"))) or process.poll() is not None
-        assert until(listening, 20, every=0.01), "it does not listen"
+        assert until(lambda: bool(_objects(log.with_suffix(".out"))) or process.poll() is not None, 20, every=0.01)
         told = _objects(log.with_suffix(".out"))
         assert told, log.with_suffix(".err").read_text()
         port = int(told[0]["listening"].rpartition(":")[2])
@@ -243,6 +255,43 @@ def running(folder: Path, *arguments: str | Path, env: dict[str, str] | None = N
     finally:
         process.kill()
         process.wait()
+
+
+def index_of(kept: Path) -> list[dict[str, Any]]:
+    """The lines of a folder's index."""
+    return _objects(kept / "index.jsonl")
+
+
+def kept_as_tapped(ours: Ours, kept: Path) -> list[bytes]:
+    """Asserts that the files in the folder `kept` are what came, connection by connection, and nothing else is there.
+
+    Only what comes after the server gave up is nobody's. Gives the octets of the complete requests, in order.
+    """
+    index = sorted(index_of(kept), key=lambda line: int(line["number"]))
+    assert [line["number"] for line in index] == list(range(1, len(index) + 1))
+    octets = {line["number"]: (kept / line["file"]).read_bytes() for line in index}
+    for connection, wire in enumerate(ours.tap.wires, 1):
+        came = bytearray()
+        for line in index:
+            if line["connection"] == connection:
+                assert line["start"] == len(came)
+                came += octets[line["number"]]
+                assert line["stop"] == len(came)
+                assert line["octets"] == len(octets[line["number"]])
+        gave_up = any(line["connection"] == connection and not line["complete"] for line in index)
+        assert came == (wire.sent[: len(came)] if gave_up else wire.sent), f"connection {connection}"
+    assert {line["connection"] for line in index} <= set(range(1, len(ours.tap.wires) + 1))
+    assert {path.name for path in kept.iterdir()} == {"index.jsonl", *(line["file"] for line in index)}
+    return [octets[line["number"]] for line in index if line["complete"]]
+
+
+def served_as_tapped(ours: Ours) -> None:
+    """Asserts that each connection got the recorded answers to its requests, one after the other, and nothing else."""
+    for connection, wire in enumerate(ours.tap.wires, 1):
+        told = sorted((t for t in ours.told if t["connection"] == connection), key=lambda told: int(told["start"]))
+        answers = b"".join((ours.folder / t["answer"]).read_bytes() for t in told)
+        assert until(lambda wire=wire, answers=answers: len(wire.received) >= len(answers))  # type: ignore[misc]
+        assert wire.received == answers, f"connection {connection}"
 
 
 def _objects(path: Path) -> list[dict[str, Any]]:

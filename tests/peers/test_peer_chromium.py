@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import threading
 from collections.abc import Callable
 from importlib.resources import files
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Ran, Server, read_head
+from peers.browser import browse
 from peers.reading import read_answers
 from peers.site import PAGE, Site
 
@@ -20,27 +19,6 @@ pytestmark = pytest.mark.peer("chromium")
 
 SAMPLE = files("httpwire").joinpath("samples", "chrome-get.http").read_bytes()
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(PAGE)
-
-
-def browse(url: str, profile: Path) -> str:
-    """The page at `url` as Chromium has it in the end."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
-    done = subprocess.run(
-        ["chromium", *flags, f"--user-data-dir={profile}/profile", "--dump-dom", url],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
-            "HOME": str(profile),
-            "XDG_CONFIG_HOME": str(profile),
-            "XDG_CACHE_HOME": str(profile),
-            "LANG": "en_US.UTF-8",
-        },
-    )
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
 
 
 def field_names(octets: bytes) -> list[bytes]:

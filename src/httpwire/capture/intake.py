@@ -152,6 +152,12 @@ class Intake:
         self._take(data[taken - start :])
         return out
 
+    def resume(self) -> None:
+        """Requests follow after all: no tunnel came of the last one. What came meanwhile stays a tunnel's."""
+        if not self._number:
+            self.tunnel = False
+            self._stream = None
+
     def finish(self, ending: Ending) -> Arrival | None:
         """No more octets come: what there is of a request that has not ended. Raises SaveFailed."""
         if not self._number:

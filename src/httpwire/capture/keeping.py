@@ -71,6 +71,10 @@ class Keeping:
         """A place for the octets of the request `number`; None where none are kept."""
         return None
 
+    def number(self, number: int) -> int:
+        """The number that the request `number` of this run has where it is kept."""
+        return number
+
     def spool(self, number: int) -> Saving:
         """A file for the octets of a large request, until it is known what becomes of them. Raises SaveFailed."""
         raise NotImplementedError

@@ -210,7 +210,15 @@ def write_whole(fd: int, data: bytes | bytearray) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _descriptor_of(path: str) -> int | None:
+def same_file(one: str, other: str) -> bool:
+    """Whether two names, of which "-" is standard input, are of one regular file."""
+    try:
+        return os.path.samestat(os.fstat(0) if one == "-" else os.stat(one), os.stat(other)) and os.path.isfile(other)
+    except OSError:
+        return False
+
+
+def descriptor_of(path: str) -> int | None:
     """The descriptor that `path` is a name of: "-", /dev/stdout and their like are written where they stand, and
     never replaced by another file."""
     if path == "-":
@@ -245,7 +253,7 @@ class Saving:
             raise OutputUnwritable(path=path, why=error.strerror or str(error), errno=error.errno) from error
 
     def _open(self, path: str) -> int:
-        descriptor = _descriptor_of(path)
+        descriptor = descriptor_of(path)
         if descriptor is not None:
             os.write(descriptor, b"")  # fails now where it is closed or only for reading
             return os.dup(descriptor)

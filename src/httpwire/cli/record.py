@@ -7,11 +7,13 @@ the exit status. By default nothing is answered: the connection is closed.
 from __future__ import annotations
 
 import os
+import re
 import sys
+from functools import partial
 
 from httpwire.capture.answers import Answer, Answers, minimal, open_answers
-from httpwire.capture.keeping import File, Folder, Keeping
-from httpwire.capture.raw import Outgoing
+from httpwire.capture.keeping import PARTIAL, File, Folder
+from httpwire.capture.raw import Outgoing, descriptor_of, same_file
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.serving import LISTEN, SHARED, Serving
@@ -61,30 +63,31 @@ def run(words: list[str], tr: Translator) -> int:
         raise UsageError(N_("--forever and --count exclude each other"))
     count = None if forever else arguments.number("count", 1, least=1)
     answers = _replies(arguments)
-    serving = Serving(arguments, tr)
-    keeping = keeping_of(arguments, many=forever or arguments.has("count"))
     try:
-        return serving.run(keeping=keeping, answers=answers, count=count, unending=forever)
+        output = arguments.last("output", "server_recv.txt")
+        if count != 1 and not is_folder(output):
+            raise UsageError(N_("several requests need a folder: -o FOLDER/"))
+        check_output(arguments, output, answers)
+        serving = Serving(arguments, tr)
+        place = partial(Folder if is_folder(output) else File, output)
+        return serving.run(keeping=place, answers=answers, count=count, unending=forever)
     finally:
         if answers:
             answers.close()
 
 
-def keeping_of(arguments: Arguments, *, many: bool) -> Keeping:
-    """The file or the folder that --output names. Raises UsageError, OutputUnwritable."""
-    output = arguments.last("output", "server_recv.txt")
-    if is_folder(output):
-        return Folder(output)
-    if many:
-        raise UsageError(N_("several requests need a folder: -o FOLDER/"))
-    if arguments.has("json") and output == "-":
-        raise UsageError(N_("--json and -o - both want standard output"))
-    return File(output)
-
-
 def is_folder(path: str) -> bool:
     """Whether `path` names a folder: one that is there, or by the slash at its end."""
     return path.endswith("/") or os.path.isdir(path)
+
+
+def check_output(arguments: Arguments, output: str, answers: Answers | None) -> None:
+    """See that requests kept in `output` are in nobody's way. Raises UsageError."""
+    if arguments.has("json") and descriptor_of(output) == 1:
+        raise UsageError(N_("--json and {path} both want standard output"), path=output)
+    for answer in answers.all if answers else ():
+        if any(same_file(answer.name, output + end) for end in ("", PARTIAL)):
+            raise UsageError(N_("the requests would overwrite the answer {path}"), path=answer.name)
 
 
 def _replies(arguments: Arguments) -> Answers | None:
@@ -97,10 +100,13 @@ def _replies(arguments: Arguments) -> Answers | None:
             raise UsageError(N_("--reply takes a file; httpwire serve answers from a folder"))
         return open_answers([path])[0]
     if arguments.has("reply-status"):
-        status = arguments.number("reply-status", 204, least=0)
+        text = arguments.last("reply-status")
         try:
-            octets = minimal(status)
+            if not re.fullmatch("[0-9]{3}", text):
+                raise ValueError(text)
+            octets = minimal(status := int(text))
         except ValueError as error:
-            raise UsageError(N_("--reply-status takes a number from 200 to 599, not {value}"), value=status) from error
+            value = text or "''"
+            raise UsageError(N_("--reply-status takes a number from 200 to 599, not {value}"), value=value) from error
         return Answers(others=[Answer(Outgoing.from_bytes(octets, f"--reply-status {status}"))])
     return None

@@ -10,7 +10,7 @@ import os
 import sys
 
 from httpwire.capture.model import EventKind, WireEvent
-from httpwire.capture.raw import Outgoing, Saving
+from httpwire.capture.raw import Outgoing, Saving, same_file
 from httpwire.cli.console import Console, columns_of, say
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
@@ -227,7 +227,7 @@ class _Run:
 
     def _prepare(self, edits: Edits | None) -> tuple[Outgoing, Examination]:
         """Open, edit and examine the request, and tell what there is to tell before it goes out."""
-        if any(_same_file(self._path, self._output + end) for end in ("", ".partial")):
+        if any(same_file(self._path, self._output + end) for end in ("", ".partial")):
             raise UsageError(N_("the answer would overwrite the request {path}"), path=self._path)
         self._outgoing = outgoing = Outgoing.from_path(self._path)
         if not outgoing.octets:
@@ -298,10 +298,3 @@ class _Run:
             sys.stderr.write(text)  # standard output is the answer's
         else:
             say(text)
-
-
-def _same_file(one: str, other: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(0) if one == "-" else os.stat(one), os.stat(other)) and os.path.isfile(other)
-    except OSError:
-        return False

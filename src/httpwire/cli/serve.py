@@ -8,6 +8,7 @@ and the exit status.
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from httpwire.capture.answers import Answer, open_answers, plain
 from httpwire.capture.arrival import Arrival
@@ -16,7 +17,7 @@ from httpwire.capture.keeping import Folder, Keeping, Sequence
 from httpwire.capture.raw import Outgoing
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.record import is_folder
+from httpwire.cli.record import check_output, is_folder
 from httpwire.cli.serving import LISTEN, SHARED, Serving
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
@@ -82,11 +83,14 @@ def run(words: list[str], tr: Translator) -> int:
             hint = N_("httpwire send --times keeps them beside the answer")
             raise UsageError(N_("--timing recorded: no times were recorded for these answers"), hint=hint)
         serving = Serving(arguments, tr)
-        keeping = _keeping(arguments)
+        output = arguments.last("record")
+        if arguments.has("record"):
+            check_output(arguments, output, answers)
+        place = partial(Folder if is_folder(output) else Sequence, output) if arguments.has("record") else Keeping
         notes = arguments.has("verbose")
         serving.console.lines(visits.answers_lines(answers, left_out, tr, notes=notes))
         return serving.run(
-            keeping=keeping,
+            keeping=place,
             answers=answers,
             count=count,
             refuse=lambda arrival: refusal(arrival, tr),
@@ -110,18 +114,10 @@ def faults_of(arguments: Arguments) -> Faults:
         reset_after=arguments.number("reset-after", 0, least=0) if arguments.has("reset-after") else None,
         close_before=arguments.has("close-before"),
     )
-    if faults.truncate is not None and faults.reset_after is not None:
-        raise UsageError(N_("--truncate and --reset-after exclude each other"))
+    ways = (faults.truncate is not None, faults.reset_after is not None, faults.close_before)
+    if sum(ways) > 1:
+        raise UsageError(N_("--truncate, --reset-after and --close-before exclude each other"))
     return NO_FAULTS if faults == NO_FAULTS else faults
-
-
-def _keeping(arguments: Arguments) -> Keeping:
-    output = arguments.last("record")
-    if not output:
-        return Keeping()
-    if arguments.has("json") and output == "-":
-        raise UsageError(N_("--json and --record - both want standard output"))
-    return Folder(output) if is_folder(output) else Sequence(output)
 
 
 def refusal(arrival: Arrival, tr: Translator) -> Answer:

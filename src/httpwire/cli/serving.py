@@ -81,19 +81,17 @@ class _Teller(Listener):
         self._mismatched: set[tuple[str, ...]] = set()
         self.complete = self.incomplete = 0
         self.octets = 0
-        self.last: Arrival | None = None
+        self.keeping = Keeping()
 
     def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
-        self.octets += arrival.octets
-        if arrival.complete:
-            self.complete += 1
-            self.last = arrival
-        else:
-            self.incomplete += 1
+        self.octets += arrival.octets if arrival.file else 0
+        self.complete += arrival.complete
+        self.incomplete += not arrival.complete
         if self._json:
             import json
 
-            made = {**as_object(arrival), "answer": answer.name if answer else None}
+            numbered = arrival.replace(number=self.keeping.number(arrival.number))
+            made = {**as_object(numbered), "answer": answer.name if answer else None}
             self._objects.append(json.dumps(made) + "\n")
         if self._console.quiet or not self._may_show():
             return
@@ -105,6 +103,8 @@ class _Teller(Listener):
                 self._tell_mismatches(arrival, answer)
             else:
                 self._lines.append((tr("answer"), tr("404: no recorded answer is for this request")))
+        elif arrival.complete:
+            self._lines.append(visits.answer_line(None, tr))
         if arrival.file:
             self._lines.append(visits.kept_line(arrival, tr))
 
@@ -182,27 +182,32 @@ class Serving:
     def run(
         self,
         *,
-        keeping: Keeping,
+        keeping: Callable[[], Keeping],
         answers: Answers | None,
         count: int | None,
         refuse: Callable[[Arrival], Answer | None] | None = None,
         unending: bool,
     ) -> int:
-        """Listen, serve, and say at the end what there was. `unending`: Ctrl-C is how it is to end."""
+        """Listen, serve, and say at the end what there was. `unending`: Ctrl-C is how it is to end.
+
+        `keeping` makes the place for requests, once the address is ours. Raises UsageError, OutputUnwritable, ListenFailed.
+        """
         console, arguments = self.console, self._arguments
         tls = self._tls() if self._secure else None
-        listening.allow_descriptors(self._limits.connections)
-        sockets = listening.listen(self._where)
         teller = _Teller(console, answers=answers, notes=arguments.has("verbose"), json=arguments.has("json"))
-        try:
-            self._tell_listening(sockets)
-            with Interrupts() as interrupts:
+        with Interrupts() as interrupts:
+            sockets = listening.listen(self._where)
+            try:
+                kept = keeping()
+                teller.keeping = kept
+                room = listening.allow_descriptors(self._limits.connections, each=2 if kept.path else 1)
+                self._tell_listening(sockets)
                 server = Server(
                     sockets,
                     answers=answers,
-                    keeping=keeping,
+                    keeping=kept,
                     count=count,
-                    limits=self._limits,
+                    limits=self._limits.replace(connections=room),
                     reading=self._reading,
                     tls=tls,
                     refuse=refuse,
@@ -211,8 +216,8 @@ class Serving:
                     seconds=self._timeout,
                 )
                 server.run()
-        finally:
-            listening.close(sockets)
+            finally:
+                listening.close(sockets)
         teller.finish()
         self._tell_end(server, teller)
         return self._status(server, teller, unending=unending)
@@ -271,8 +276,7 @@ class Serving:
         tr = self.tr
         if server.failure:
             error: SaveFailed = server.failure
-            kept = tr("{size} were kept", size=bytes_of(teller.octets, tr))
-            self.console.failure([error.sentence(tr), kept, error.advice(tr)])
+            self.console.failure([error.sentence(tr), self._kept(teller), error.advice(tr)])
             return ExitStatus.COULD_NOT_SAVE
         if server.full or (unending and (server.stopped or server.out_of_time)):
             return ExitStatus.DONE
@@ -288,4 +292,4 @@ class Serving:
         tr = self.tr
         if teller.octets:
             return tr("{size} were kept", size=bytes_of(teller.octets, tr))
-        return tr("nothing was received")
+        return "" if teller.complete or teller.incomplete else tr("nothing was received")

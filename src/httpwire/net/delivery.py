@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20  # octets handed to the system at once
 _TURN = 8 << 20  # octets one connection may write before the others have their turn
+_WRITES = 64  # writes of small segments, likewise
 _TICK = 0.05  # seconds between the writes of a throttled answer, unless segments say otherwise
 
 
 class Delivery:
-    """The octets of `answer` from offset `start` up to `stop`. `told` is called with all octets written."""
+    """The octets of `answer` from offset `start` on, as far as its faults let them out. `told` is called with all octets
+    written."""
 
     def __init__(
         self,
         answer: Answer,
         *,
         start: int = 0,
-        stop: int | None = None,
         told: Callable[[bytes], None] | None = None,
     ) -> None:
         self.answer = answer
@@ -43,29 +44,31 @@ class Delivery:
         self._faults = faults = answer.faults
         self._begun = time.monotonic() + faults.delay
         self._start = start
-        cuts = [cut for cut in (faults.truncate, faults.reset_after) if cut is not None]
-        self.stop = min([answer.size if stop is None else stop, *cuts])
+        cuts: list[int] = [cut for cut in (faults.truncate, faults.reset_after) if cut is not None]
+        self.stop: int = min([answer.size, *cuts, *((0,) if faults.close_before else ())])
+        self.done = False  #: all that is to be sent is sent
         self.wake_at: float | None = None  #: when to go on (monotonic seconds); None: once the transport takes more
         self._told = told
         self._moments = [at for at, _ in answer.times] if faults.timing else []
 
     @property
-    def done(self) -> bool:
-        """Whether all that is to be sent is sent."""
-        return self.position >= self.stop
-
-    @property
-    def whole(self) -> bool:
-        """Whether the answer is sent to its end."""
-        return self.position >= self.answer.size
+    def cut(self) -> bool:
+        """Whether the answer's faults end the connection where the delivery ends."""
+        faults = self.answer.faults
+        return faults.close_before or any(
+            cut is not None and cut <= self.position for cut in (faults.truncate, faults.reset_after)
+        )
 
     def push(self, transport: Transport, now: float) -> int:
         """Write what may go out now; gives how many octets went. Raises OSError, RequestUnreadable."""
         self.wake_at = None
         written = 0
-        while not self.done:
+        for _ in range(_WRITES):
+            if self.position >= self.stop and now >= self._begun:
+                self.done = True
+                break
             allowed = self._allowed(now)
-            if allowed <= self.position:
+            if allowed <= self.position:  # also before its time, where nothing is to be sent
                 self.wake_at = self._next_moment(now)
                 break
             count = allowed - self.position

@@ -118,19 +118,24 @@ def is_local(sockets: Iterable[socket.socket]) -> bool:
     return all(host == "::1" or host.startswith("127.") for host in hosts)
 
 
-def allow_descriptors(connections: int) -> None:
-    """Let this process open as many descriptors as so many connections need, where the system permits it."""
+def allow_descriptors(connections: int, *, each: int = 1) -> int:
+    """Let this process open as many descriptors as so many connections need, `each` of them so many, where the system
+    permits it. Gives for how many connections there is room."""
     try:
         import resource
     except ImportError:
-        return
+        return connections
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _SPARE
+    wanted = connections * each + _SPARE
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):  # macOS tells no limit and has one; fewer connections will do
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    return max(1, min(connections, (soft - min(_SPARE, soft // 2)) // each))
 
 
 def _addresses(where: Listening) -> list[tuple[int, Any]]:

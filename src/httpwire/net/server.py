@@ -151,20 +151,28 @@ class Server:
                     key.data(key.fileobj)
             self._run_timers()
             self._sweep()
-            try:
-                self._keeping.flush()
-            except SaveFailed as error:
-                self._fail(error)
+            self._flush()
             while self._due:
                 due, self._due = self._due, {}
                 for session in due:
                     self._guarded(Session.push, session, session)
             if self.full and not self.ending:
                 self.end(Ending.GIVEN_UP)
+            self._flush()
             told, self._told = self._told, []
         for tell, facts in told:
             tell(*facts)
         self._listener.turned()
+
+    def _flush(self) -> None:
+        """Put what has come where it is kept: only then is it told, and answered."""
+        try:
+            self._keeping.flush()
+        except SaveFailed as error:
+            self._told.clear()
+            for session in self._sessions:
+                session.forgo()
+            self._fail(error)
 
     def _guarded(self, work: Callable[[Any], None], argument: object, session: Session) -> None:
         """Do something for one session: a fault of ours costs no other, and no octet."""

@@ -7,8 +7,6 @@ up nobody. What HTTP says is the Intake's and the Answer's to know.
 
 from __future__ import annotations
 
-import socket
-import struct
 import time
 from collections import deque
 
@@ -36,7 +34,6 @@ _OVERRUN = 64 << 20  # octets that are still kept of what can't be read
 _LINGER = 2.0  # seconds to read on after our last octet: a close with octets unread would destroy it on its way
 _TAKEN = 0.01  # seconds between looks whether the client has taken all that goes before a reset
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # RFC 9110 15.2.1
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 
 
 class Session:
@@ -63,6 +60,8 @@ class Session:
         self.finished = False  #: our direction is closed
         self._finished_at = 0.0
         self._resetting = False
+        self._deaf = False  # what still comes belongs to a request that was given up
+        self._expecting: Head | None = None  # a request that waits for 100 (Continue), behind others
         self._unread_from = 0  # octets that had come when they could be read no more
         self.came = 0  #: octets so far
 
@@ -95,7 +94,7 @@ class Session:
                 return
             if data:
                 self._take(data)
-                if self.closed or not transport.holds_more:
+                if self.closed or not transport.holds_more or len(self._queue) > _QUEUED:
                     return
             else:
                 if data is not None:
@@ -108,6 +107,8 @@ class Session:
         server = self._server
         self.moved_at = server.now
         self.came += len(data)
+        if self._deaf:
+            return
         if self.log:
             self.log.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data))
         intake = self._intake
@@ -127,7 +128,8 @@ class Session:
         if events or not self.begun_at:
             self.begun_at = server.now
         if events and isinstance(events[-1], Head) and intake.expects_continue(events[-1]):
-            self._continue(events[-1])
+            self._expecting = events[-1]
+            server.due(self)
         framing = intake.framing
         if framing and framing.kind is Kind.UNDECIDABLE:
             self._unread_from = self._unread_from or self.came
@@ -156,8 +158,9 @@ class Session:
     def _continue(self, head: Head) -> None:
         """The client waits before it sends its content: what was recorded for that goes out, else 100 (Continue)."""
         server = self._server
-        if self._early or self.busy or self._last or server.ending:
-            return  # it will go on by itself, after the answers before
+        self._expecting = None
+        if not self._intake or not self._intake.expects_continue(head):
+            return  # it has gone on by itself
         answer = server.choose(head)
         recorded = answer is not None and answer.faults is NO_FAULTS
         octets = answer.beginning(answer.reading(head.line.method).interim_stop) if answer and recorded else b""
@@ -175,10 +178,10 @@ class Session:
     def _refuse(self, ending: Ending) -> None:
         """What comes is no request, or not whole; it ends here."""
         arrival = self._intake.finish(ending) if self._intake else None
+        self._deaf = True
         if arrival:
             self._server.kept(arrival)
-            refusal = self._server.refusal(arrival) if ending is not Ending.CLOSED else None
-            self._close_with(refusal, arrival)
+            self._close_with(self._server.refusal(arrival), arrival)
 
     def _close_with(self, answer: Answer | None, arrival: Arrival) -> None:
         """Send `answer`, if there is one, after those that are due, and close."""
@@ -222,12 +225,14 @@ class Session:
             elif self._last or self._server.ending:
                 self._finish()
                 return
+            elif self._expecting:
+                self._continue(self._expecting)
             else:
                 self._watch(self._wanted(0))
                 return
 
     def _begin(self, arrival: Arrival, answer: Answer | None, position: int) -> None:
-        if answer is None or answer.faults.close_before:
+        if answer is None:
             self._last = True
             self._queue.clear()
             return
@@ -258,7 +263,7 @@ class Session:
             return False
         except RequestUnreadable:
             server.note(self, N_("the answer became shorter while it was sent: the connection is closed"))
-            self.close(Ending.GIVEN_UP)
+            self.end(Ending.GIVEN_UP)
             return False
         if not delivery.done:
             if delivery.wake_at is not None:
@@ -267,17 +272,17 @@ class Session:
             else:
                 self._watch(self._wanted(self.transport.send_needs))
             return False
-        if delivery.answer.faults.reset_after is not None and not delivery.whole:
+        if delivery.cut and delivery.answer.faults.reset_after is not None:
             self._reset()
             return False
         assert self._serving
         arrival, reading = self._serving
-        whole, self._delivery, self._serving = delivery.whole, None, None
-        if whole:
-            self._answered(arrival, reading)
-        else:
+        self._delivery = self._serving = None
+        if delivery.cut:
             self._last = True
             self._queue.clear()
+        else:
+            self._answered(arrival, reading)
         return True
 
     def _answered(self, arrival: Arrival, reading: Reading) -> None:
@@ -285,6 +290,8 @@ class Session:
         if reading.tunnel and self._intake:
             self._intake.tunnel = True
             return
+        if self._intake and self._intake.tunnel:
+            self._intake.resume()
         if not reading.stays or arrival.closes:
             self._last = True
             self._queue.clear()
@@ -294,9 +301,9 @@ class Session:
         self._resetting = True
         if self.transport.unsent and self._server.now < self.moved_at + _LINGER:
             self._wake(self._server.now + _TAKEN)
+            self._watch(self._wanted(0))
             return
-        self.transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.close(Ending.FAILED)
+        self.end(Ending.GIVEN_UP)
 
     def _finish(self) -> None:
         """Close our direction, and wait a little for the client to close its own."""
@@ -327,13 +334,17 @@ class Session:
         limits, now = self._server.limits, self._server.now
         still = now - self.moved_at
         intake = self._intake
-        if self.finished:
+        if self._delivery and self.wake_at:
+            self.moved_at = now  # it is us who wait
+        elif self.finished:
             if now - self._finished_at > _LINGER:
-                self.close(Ending.COMPLETE)
+                self.end(Ending.GIVEN_UP)
         elif intake and intake.under_way and self._unread_from and still > _SILENCE:
             self._refuse(Ending.REFUSED)
         elif limits.idle and still > limits.idle:
             self.expire()
+        elif intake and intake.tunnel:
+            return
         elif limits.request and self.begun_at and now - self.begun_at > limits.request:
             self._refuse(Ending.TIMED_OUT)
 
@@ -350,9 +361,15 @@ class Session:
             return
         arrival = self._intake.finish(ending) if self._intake else None
         if arrival:
+            self._deaf = True
             self._server.kept(arrival)
         self._last = True
         self._server.due(self)
+
+    def forgo(self) -> None:
+        """Send nothing more: requests could not be kept, and what is not kept is not answered."""
+        self._queue.clear()
+        self._last = True
 
     def end(self, ending: Ending) -> None:
         """Close now; what there is of a request is kept."""
@@ -372,7 +389,10 @@ class Session:
             why = kept.value.encode("ascii")
             self.log.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.ENDED, why))
         self._server.forget(self)
-        self.transport.close()
+        if self._resetting:
+            self.transport.reset()
+        else:
+            self.transport.close()
 
     def _wake(self, moment: float) -> None:
         self.wake_at = moment

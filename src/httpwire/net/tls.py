@@ -109,7 +109,9 @@ class AcceptedTls(Transport):
             first = self.sock.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return None
-        if first and first != b"\x16":
+        if not first:
+            return Transport(self.sock)  # closed before it began
+        if first != b"\x16":
             self._inner, self.plain, self.holds_more = Transport(self.sock), True, False
         else:
             # The socket is taken over by the wrapped one, under the same number.

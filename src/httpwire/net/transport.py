@@ -11,6 +11,7 @@ import errno
 import os
 import selectors
 import socket
+import struct
 import sys
 import time
 
@@ -32,6 +33,7 @@ _TRIED_AT_ONCE = 8
 _NOT_SENT_LOW_WATER = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 _NOT_SENT = 256 << 10
 _QUEUE_FULL = 0.05  # seconds before a full Unix listener is asked again
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time
 _PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
 
 
@@ -114,6 +116,11 @@ class Transport:
     def finish(self) -> None:
         """Close our direction. Raises OSError."""
         self.sock.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Close with RST, which says that this is no orderly end."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.sock.close()
 
     def close(self) -> None:
         self.sock.close()

@@ -33,6 +33,7 @@ _ENDINGS = {
     Ending.OVER_LIMIT: N_("a limit of httpwire was exceeded"),
     Ending.INTERRUPTED: N_("it was interrupted"),
     Ending.GIVEN_UP: N_("httpwire ended first"),
+    Ending.SURPLUS: N_("it is whole, and one more than were asked for"),
     Ending.REFUSED: N_("it can't be read as a request"),
 }
 
@@ -100,7 +101,11 @@ def why_incomplete(arrival: Arrival, tr: Translator) -> str:
     ended = tr(_ENDINGS[arrival.ending])
     if message and arrival.ending is Ending.REFUSED and is_request(message):
         return tr("it came in plain HTTP to a port that speaks TLS")
-    if message is None or (arrival.ending is Ending.REFUSED and not _is_undecidable(message)):
+    if (
+        message is None
+        or arrival.ending is Ending.SURPLUS
+        or (arrival.ending is Ending.REFUSED and not _is_undecidable(message))
+    ):
         return ended
     return end_of(message, ended, tr)
 
