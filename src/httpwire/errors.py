@@ -39,6 +39,7 @@ SYSTEM_MESSAGES = (
     N_("Connection refused"),
     N_("Connection reset by peer"),
     N_("Connection timed out"),
+    N_("File exists"),
     N_("File too large"),
     N_("Is a directory"),
     N_("Name or service not known"),
@@ -50,6 +51,7 @@ SYSTEM_MESSAGES = (
     N_("Not a directory"),
     N_("Permission denied"),
     N_("Read-only file system"),
+    N_("Too many open files"),
     N_("Temporary failure in name resolution"),
     N_("certificate has expired"),
     N_("self-signed certificate"),
@@ -102,7 +104,7 @@ class RequestUnreadable(UsageError):
 class OutputUnwritable(UsageError):
     """The answer can't be written to `path`; found before anything was sent."""
 
-    template = N_("can't write the answer to {path}: {why}")
+    template = N_("can't write {path}: {why}")
 
 
 class ApacheFailed(UsageError):
@@ -133,7 +135,7 @@ class ListenFailed(HttpwireError):
 class SaveFailed(HttpwireError):
     """Writing the answer to `path` failed; what had been written is kept beside it."""
 
-    template = N_("writing the answer failed: {why}")
+    template = N_("writing {path} failed: {why}")
 
 
 class NetworkError(HttpwireError):

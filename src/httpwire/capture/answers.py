@@ -228,18 +228,19 @@ def _asked(head: Head | None) -> tuple[bytes, bytes, bytes]:
 # Files.
 
 
-def open_answers(paths: list[str]) -> tuple[Answers, list[str]]:
-    """The answers in files and folders, and the files of a folder that are left out: no request lies beside them.
+def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, list[tuple[str, str]]]:
+    """The answers in files and folders, and the files that are left out, each with the reason (a message id).
 
     A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
-    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. Raises AnswerUnreadable.
+    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. `times`: with the times beside them. Raises
+    AnswerUnreadable.
     """
     opened: list[Answer] = []
     others: list[Answer] = []
-    left_out: list[str] = []
+    left_out: list[tuple[str, str]] = []
     try:
         if len(paths) == 1 and not os.path.isdir(paths[0]):
-            others += _open_answer(paths[0], _requests_beside(paths[0])[:1])
+            others += _open_answer(paths[0], _requests_beside(paths[0])[:1], times=times)
             return Answers(others=others), []
         for path in paths:
             if os.path.isdir(path):
@@ -249,7 +250,13 @@ def open_answers(paths: list[str]) -> tuple[Answers, list[str]]:
                 names = [path]
             for name in names:
                 requests = _requests_beside(name)
-                (opened if requests else others).extend(_open_answer(name, requests))
+                if _request_path(name) and not requests:
+                    left_out.append((name, N_("what lies beside it is no request")))
+                    continue
+                made = _open_answer(name, requests, times=times)
+                (opened if requests else others).extend(made)
+                if len(made) < len(requests):
+                    left_out.append((_request_path(name), N_("not all of its requests have an answer")))
     except BaseException:
         for answer in (*opened, *others):
             answer.source.close()
@@ -257,15 +264,16 @@ def open_answers(paths: list[str]) -> tuple[Answers, list[str]]:
     return Answers(opened, others), left_out
 
 
-def _answers_in(folder: str) -> tuple[list[str], list[str]]:
+def _answers_in(folder: str) -> tuple[list[str], list[tuple[str, str]]]:
     """The answers in a folder whose requests lie beside them, and those that are left out. Raises AnswerUnreadable."""
     found = [os.path.join(folder, name) for name in _listed(folder)]
     answers = [name for name in found if _request_path(name)]
     if not answers:
         hint = N_("an answer NAME.response belongs to the request NAME.http, NAME_recv.txt to NAME_send.txt")
         raise AnswerUnreadable(path=folder, why=N_("no answer in it has its request beside it"), hint=hint)
-    requests = {_request_path(name) for name in answers}
-    return answers, [name for name in found if name not in answers and name not in requests and _is_answer(name)]
+    taken = {*answers, *map(_request_path, answers)}
+    left_out = [name for name in found if name not in taken and _is_answer(name)]
+    return answers, [(name, N_("its request is not beside it")) for name in left_out]
 
 
 def _listed(folder: str) -> list[str]:
@@ -276,11 +284,17 @@ def _listed(folder: str) -> list[str]:
 
 
 def _is_answer(path: str) -> bool:
-    """Whether a file that is not named as one looks like an answer."""
-    if path.endswith((".partial", ".tunnel", ".jsonl")) or not os.path.isfile(path):
+    """Whether a file is named as an answer, or looks like one."""
+    stem, extension = os.path.splitext(path)
+    if extension in (".partial", ".tunnel", ".surplus", ".jsonl", ".times") or not os.path.isfile(path):
         return False
-    with open(path, "rb") as file:
-        return file.read(5) == b"HTTP/"
+    if extension == ".response" or stem.endswith("_recv"):
+        return True
+    try:
+        with open(path, "rb") as file:
+            return file.read(5) == b"HTTP/"
+    except OSError:
+        return False  # nobody said that it is one
 
 
 def _request_path(path: str) -> str:
@@ -291,7 +305,7 @@ def _request_path(path: str) -> str:
         candidate = stem + ".http"
     elif stem.endswith("_recv") and not stem.endswith("server_recv"):  # what a server receives is a request
         candidate = stem.removesuffix("_recv") + "_send" + extension
-    return candidate if candidate and os.path.isfile(candidate) else ""
+    return candidate if candidate and os.path.isfile(candidate) and os.path.isfile(path) else ""
 
 
 def _requests_beside(path: str) -> list[Message]:
@@ -314,7 +328,7 @@ def _requests_beside(path: str) -> list[Message]:
     return [event for event in events if isinstance(event, Message) and event.head and event.head.line.target]
 
 
-def _open_answer(path: str, requests: list[Message]) -> list[Answer]:
+def _open_answer(path: str, requests: list[Message], *, times: bool) -> list[Answer]:
     """The answers in one file: one, or as many as there are `requests` whose answers it can be divided into."""
     try:
         source = Outgoing.from_path(path)
@@ -324,10 +338,10 @@ def _open_answer(path: str, requests: list[Message]) -> list[Answer]:
         source.close()
         raise AnswerUnreadable(path=path, why=N_("it is empty: there is nothing to serve"))
     try:
-        times = read_times(path)
+        moments = read_times(path) if times else ()
         if len(requests) < 2:
-            return [Answer(source, request=requests[0] if requests else None, times=times)]
-        return _divided(source, requests, times)
+            return [Answer(source, request=requests[0] if requests else None, times=moments)]
+        return _divided(source, requests, moments)
     except BaseException:
         source.close()
         raise

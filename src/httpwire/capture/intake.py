@@ -12,6 +12,7 @@ import time
 from httpwire.capture.arrival import Arrival, is_request
 from httpwire.capture.keeping import PARTIAL, SURPLUS, TUNNEL
 from httpwire.capture.model import Ending
+from httpwire.errors import SaveFailed
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Framing, Kind
 from httpwire.wire.head import Head
@@ -185,7 +186,11 @@ class Intake:
             self._begin()
         self._offset += len(data)
         if self._piece:
-            self._piece.write(data)
+            try:
+                self._piece.write(data)
+            except SaveFailed:
+                self._offset = self._begun + self._piece.octets
+                raise
 
     def _admitted(self, message: Message, *, closes: bool) -> Arrival:
         """A whole request: one of those that are wanted, or one more."""

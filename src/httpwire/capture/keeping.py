@@ -45,7 +45,11 @@ class Piece:
                 return
             self.spool = self._keeping.spool(self.number)
             data, self._parts = self.held(), []
-        self.spool.write(data)
+        try:
+            self.spool.write(data)
+        except SaveFailed:
+            self.octets = self.spool.octets  # what is on disk
+            raise
 
     def held(self) -> bytes:
         """The octets, where they are few."""

@@ -149,15 +149,16 @@ class _Loop:
     def _open(self, server: Running) -> None:
         import webbrowser
 
-        url = f"{server.url}/"
+        tr, url = self._tr, f"{server.url}/"
         if not webbrowser.open(url):
-            self._console.lines([(self._tr("note"), self._tr("no browser could be started: open {url}", url=url))])
+            self._console.lines([(tr("note"), tr("no browser could be started: open {url}", url=url))])
         else:
-            self._console.lines([(self._tr("browser"), url)])
+            self._console.lines([(tr("browser"), url)])
 
     def _waiting_page(self) -> bytes:
         """What the browser gets while its request is on its way to the server: it asks again by itself."""
-        text = html.escape(self._tr("httpwire has recorded this request. The server's answer follows in two seconds."))
+        tr = self._tr
+        text = html.escape(tr("httpwire has recorded this request. The server's answer follows in two seconds."))
         page = f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="2"><p>{text}</p>\n'
         return plain(200, page).replace(b"text/plain", b"text/html")
 
@@ -178,7 +179,8 @@ class _Loop:
             shutil.copyfile(self._path(name), self._path(other))
         except OSError as error:
             raise OutputUnwritable(path=self._path(other), why=error.strerror or str(error)) from error
-        self._console.lines([(self._tr("copied"), f"{name} -> {other}")])
+        tr = self._tr
+        self._console.lines([(tr("copied"), f"{name} -> {other}")])
 
     def _compare(self, asked: bytes, given: bytes) -> int:
         """Show the hash of each hop's bytes, and whether they are the same."""

@@ -23,7 +23,7 @@ _VERBS = {
     "send": N_("send a recorded request to a real server and keep its answer"),
     "record": N_("keep what a browser sends, byte for byte"),
     "serve": N_("answer requests with recorded bytes"),
-    "demo": N_("see it work: a server of its own, a request as Chrome sends it, the answer"),
+    "demo": N_("see the whole loop: a request recorded, sent, and its answer served"),
 }
 
 

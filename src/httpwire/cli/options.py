@@ -110,12 +110,11 @@ def read(verb: Verb, arguments: list[str]) -> Arguments:
         option = next(o for o in options if letters == (o.name if dashed.startswith("--") else o.short))
         given.setdefault(option.name, []).append(value)
     if len(operands) > verb.operands and "help" not in given:
-        raise UsageError(
-            N_("unexpected argument {word}: {verb} takes at most {most}"),
-            word=operands[verb.operands],
-            verb=verb.name,
-            most=verb.operands,
-        )
+        word = operands[verb.operands]
+        if not verb.operands:
+            raise UsageError(N_("unexpected argument {word}: {verb} takes options only"), word=word, verb=verb.name)
+        template = N_("unexpected argument {word}: {verb} takes at most {most}")
+        raise UsageError(template, word=word, verb=verb.name, most=verb.operands)
     return Arguments(operands, given)
 
 
@@ -162,10 +161,14 @@ def table(rows: list[tuple[str, str]], columns: int) -> Iterator[str]:
         head = padded("  " + term, left + 2)
         folded = wrapped(meaning, max(20, columns - left - 2))
         if width(head.rstrip()) > left:
-            yield head
+            yield head.rstrip()
         else:
             yield (head + folded.pop(0)).rstrip()
         yield from (" " * (left + 2) + line for line in folded)
+
+
+#: What Japanese never begins a line with.
+_NOT_FIRST = "、。，．）」』:;!?,.)ーぁぃぅぇぉっゃゅょァィゥェォッャュョ・"
 
 
 def wrapped(text: str, columns: int) -> list[str]:
@@ -186,7 +189,7 @@ def _breakable(text: str) -> Iterator[str]:
         piece += character
         following = text[index + 1 : index + 2]
         wide = width(character) == 2 or width(following) == 2
-        if character == " " or (wide and following not in "、。，．）」』:;!?,.)" and character not in "（「『("):
+        if character == " " or (wide and following not in _NOT_FIRST and character not in "（「『("):
             yield piece
             piece = ""
     yield piece

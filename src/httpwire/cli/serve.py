@@ -72,10 +72,10 @@ def run(words: list[str], tr: Translator) -> int:
         say(help_text(SERVE, tr, columns_of(sys.stdout)))
         return ExitStatus.DONE
     if not arguments.operands:
-        raise UsageError(N_("serve needs a recorded answer"), hint=N_("httpwire serve client_recv.txt"))
+        raise UsageError(N_("serve needs a recorded answer"), hint=N_("for example: httpwire serve client_recv.txt"))
     faults = faults_of(arguments)
     count = arguments.number("count", 0, least=1) if arguments.has("count") else None
-    answers, left_out = open_answers(arguments.operands)
+    answers, left_out = open_answers(arguments.operands, times=faults.timing)
     try:
         for answer in answers.all:
             answer.faults = faults

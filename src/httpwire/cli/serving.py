@@ -13,6 +13,7 @@ import time
 from httpwire.capture.answers import Answer, Answers
 from httpwire.capture.arrival import Arrival, as_object
 from httpwire.capture.keeping import Keeping
+from httpwire.capture.model import Ending
 from httpwire.cli.console import Console, say
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option
@@ -79,14 +80,15 @@ class _Teller(Listener):
         self._second = 0
         self._shown = self._unshown = 0
         self._mismatched: set[tuple[str, ...]] = set()
-        self.complete = self.incomplete = 0
+        self.complete = self.incomplete = self.surplus = 0
         self.octets = 0
         self.keeping = Keeping()
 
     def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
         self.octets += arrival.octets if arrival.file else 0
         self.complete += arrival.complete
-        self.incomplete += not arrival.complete
+        self.surplus += arrival.ending is Ending.SURPLUS
+        self.incomplete += not arrival.complete and arrival.ending is not Ending.SURPLUS
         if self._json:
             import json
 
@@ -190,7 +192,8 @@ class Serving:
     ) -> int:
         """Listen, serve, and say at the end what there was. `unending`: Ctrl-C is how it is to end.
 
-        `keeping` makes the place for requests, once the address is ours. Raises UsageError, OutputUnwritable, ListenFailed.
+        `keeping` makes the place for requests, once the address is ours. Raises UsageError, OutputUnwritable,
+        ListenFailed.
         """
         console, arguments = self.console, self._arguments
         tls = self._tls() if self._secure else None
@@ -263,9 +266,14 @@ class Serving:
 
     def _tell_end(self, server: Server, teller: _Teller) -> None:
         tr = self.tr
+        if server.stopped:
+            self.console.draw(" ")  # over the ^C that a terminal shows
+            self.console.draw("")
         parts = [tr.plural("{n} request", "{n} requests", teller.complete)]
         if teller.incomplete:
             parts.append(tr.plural("{n} incomplete", "{n} incomplete", teller.incomplete))
+        if teller.surplus:
+            parts.append(tr.plural("{n} more than were asked for", "{n} more than were asked for", teller.surplus))
         if server.silent:
             parts.append(
                 tr.plural("{n} connection that sent nothing", "{n} connections that sent nothing", server.silent)

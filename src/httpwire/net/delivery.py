@@ -29,8 +29,8 @@ _TICK = 0.05  # seconds between the writes of a throttled answer, unless segment
 
 
 class Delivery:
-    """The octets of `answer` from offset `start` on, as far as its faults let them out. `told` is called with all octets
-    written."""
+    """The octets of `answer` from offset `start` on, as far as its faults let them out. `told` is called with those
+    that went."""
 
     def __init__(
         self,

@@ -61,7 +61,7 @@ def parse_listen(text: str) -> Listening:
     path = text.removeprefix("unix:")
     if path != text and path and "\0" not in path:
         return Listening(path=path)
-    address = re.sub(r"(?i:https?)://([^/]+)/?", r"\1", text) if "://" in text else text
+    address = re.sub(r"\A(?i:https?)://([^/]+)/?\Z", r"\1", text)
     match = re.fullmatch(_ADDRESS, f"{_LOOPBACK}:{text}" if text.isdecimal() else address)
     if match and len(match[3]) <= 5 and int(match[3]) < 65536:
         return Listening(match[1] or match[2], int(match[3]))

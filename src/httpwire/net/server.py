@@ -210,7 +210,7 @@ class Server:
             self._accept(on=True)
         if self._until and self.now >= self._until and not self.ending:
             self.out_of_time = True
-            self._end_soon()
+            self._end_soon(Ending.TIMED_OUT)
 
     def _sweep(self) -> None:
         """Let each session see what time it is."""
@@ -261,7 +261,7 @@ class Server:
 
     def _make_room(self) -> bool:
         """Close the connection that has been still for longest, if nothing is under way on it."""
-        still = [session for session in self._sessions if not session.under_way]
+        still = [session for session in self._sessions if session.is_still]
         if not still:
             return False
         min(still, key=lambda session: session.moved_at).end(Ending.GIVEN_UP)
@@ -276,11 +276,11 @@ class Server:
         """End by wish: answers that are on their way get a moment more."""
         self._selector.unregister(descriptor)
         self.stopped = True
-        self._end_soon()
+        self._end_soon(Ending.INTERRUPTED)
 
-    def _end_soon(self) -> None:
+    def _end_soon(self, ending: Ending) -> None:
         self._end_at = self.now + _GRACE
-        self.end(Ending.INTERRUPTED)
+        self.end(ending)
 
     def _fail(self, error: SaveFailed) -> None:
         self.failure = self.failure or error

@@ -58,7 +58,8 @@ class Session:
         self._ended = False  # no more comes from the client
         self._last = False  # no more goes to the client
         self.finished = False  #: our direction is closed
-        self._finished_at = 0.0
+        self._finished_at = self._reset_at = 0.0
+        self._sent_at = 0.0  # when an octet of an answer last went out
         self._resetting = False
         self._deaf = False  # what still comes belongs to a request that was given up
         self._expecting: Head | None = None  # a request that waits for 100 (Continue), behind others
@@ -71,9 +72,10 @@ class Session:
         return bool(self._delivery or self._queue)
 
     @property
-    def under_way(self) -> bool:
-        """Whether a request or an answer is."""
-        return self.busy or bool(self._intake and self._intake.under_way)
+    def is_still(self) -> bool:
+        """Whether nothing is under way, or seems about to be: a new connection has a moment to say something."""
+        under_way = self.busy or (self._intake is not None and self._intake.under_way)
+        return not under_way and (self.came > 0 or self._server.now - self.moved_at > _SILENCE)
 
     def ready(self, events: int) -> None:
         """The socket can be read from (READ) or written to (WRITE)."""
@@ -107,7 +109,7 @@ class Session:
         server = self._server
         self.moved_at = server.now
         self.came += len(data)
-        if self._deaf:
+        if self._deaf or server.failure:
             return
         if self.log:
             self.log.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data))
@@ -237,6 +239,10 @@ class Session:
             self._queue.clear()
             return
         reading = answer.reading(arrival.message.method if arrival.message else None)
+        if self._intake and reading.tunnel:
+            self._intake.tunnel = True
+        elif self._intake and self._intake.tunnel:
+            self._intake.resume()
         octets = answer.octets
         if octets is not None and answer.faults is NO_FAULTS and not position and not self.log:
             try:
@@ -287,19 +293,16 @@ class Session:
 
     def _answered(self, arrival: Arrival, reading: Reading) -> None:
         """An answer is out: the connection goes on, or not, as it implies."""
-        if reading.tunnel and self._intake:
-            self._intake.tunnel = True
-            return
-        if self._intake and self._intake.tunnel:
-            self._intake.resume()
-        if not reading.stays or arrival.closes:
+        self._sent_at = self._server.now
+        if not reading.tunnel and (not reading.stays or arrival.closes):
             self._last = True
             self._queue.clear()
 
     def _reset(self) -> None:
         """Close with RST, once the client's system has all that went before."""
-        self._resetting = True
-        if self.transport.unsent and self._server.now < self.moved_at + _LINGER:
+        if not self._resetting:
+            self._resetting, self._reset_at = True, self._server.now
+        if self.transport.unsent and self._server.now < self._reset_at + _LINGER:
             self._wake(self._server.now + _TAKEN)
             self._watch(self._wanted(0))
             return
@@ -356,7 +359,7 @@ class Session:
 
     def retire(self, ending: Ending) -> None:
         """No more is wanted: close, in order where something has just gone out."""
-        if self._server.now - self.moved_at > _SILENCE or not self.came:
+        if self._server.now - self._sent_at > _SILENCE:
             self.end(ending)
             return
         arrival = self._intake.finish(ending) if self._intake else None

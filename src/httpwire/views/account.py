@@ -60,8 +60,11 @@ def request_lines(outgoing: Outgoing, examination: Examination, tr: Translator) 
         yield tr("request"), tr("{name}: {size}", name=name, size=size)
 
 
-def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, unlisted: int = 0) -> Iterator[Line]:
-    """Findings, those of one kind together: where the first is, what it is, and what servers do."""
+def finding_lines(
+    findings: Iterable[Finding], tr: Translator, *, notes: bool, unlisted: int = 0, repairs: bool = True
+) -> Iterator[Line]:
+    """Findings, those of one kind together: where the first is, what it is, and what servers do; with `repairs`, by
+    which option of `send` it is mended."""
     groups: dict[Deviation, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.deviation, []).append(finding)
@@ -86,7 +89,7 @@ def finding_lines(findings: Iterable[Finding], tr: Translator, *, notes: bool, u
             details.append(tr("also at offset {offsets}", offsets=others + more))
         if first.direction is Direction.REQUEST:
             details.extend(_servers(deviation, tr))
-            if deviation.repair:
+            if deviation.repair and repairs:
                 details.append(tr("repair: {flag}", flag=deviation.repair))
         for detail in details:
             yield "", detail

@@ -12,7 +12,6 @@ from httpwire.language import N_, Translator
 from httpwire.views.account import finding_lines
 from httpwire.views.outcome import bytes_of, end_of, path_of
 from httpwire.views.text import printable, visible
-from httpwire.wire.deviations import Severity
 from httpwire.wire.framing import Kind
 from httpwire.wire.mismatch import mismatches
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20  # answers, before the rest is only counted
 
+_LABELS = {Ending.COMPLETE: N_("request"), Ending.SURPLUS: N_("surplus")}
 _ENDINGS = {
     Ending.CLOSED: N_("the client closed the connection"),
     Ending.FAILED: N_("the connection broke"),
@@ -38,7 +38,9 @@ _ENDINGS = {
 }
 
 
-def answers_lines(answers: Answers, left_out: Iterable[str], tr: Translator, *, notes: bool) -> Iterator[Line]:
+def answers_lines(
+    answers: Answers, left_out: Iterable[tuple[str, str]], tr: Translator, *, notes: bool
+) -> Iterator[Line]:
     """The answers that are to be served, to which requests, and what deviates in them."""
     for answer in answers.all[:_SHOWN]:
         response = answer.recorded.response
@@ -49,23 +51,40 @@ def answers_lines(answers: Answers, left_out: Iterable[str], tr: Translator, *, 
         elif answer.request:
             asked = _asked(answer.request)
         else:
-            asked = tr("every other request")
-        facts = {"name": printable(answer.name), "status": status, "size": bytes_of(answer.size, tr), "asked": asked}
-        yield tr("answer"), tr("{name}: {status}, {size}, to {asked}", **facts)
+            asked = tr("any other request")
+        facts = {"name": _name(answer, tr), "size": bytes_of(answer.size, tr), "asked": asked}
+        if status:
+            yield tr("answer"), tr("{name}: {status}, {size}, to {asked}", **facts, status=status)
+        else:
+            yield tr("answer"), tr("{name}: {size}, to {asked}", **facts)
         yield "", tr(_then(answer))
+        if response is None:
+            yield tr("warning"), tr("there is no final answer in it")
+        elif not response.complete:
+            yield tr("warning"), end_of(response, tr("the file ends"), tr)
         yield from finding_lines(answer.recorded.findings, tr, notes=notes)
     if len(answers.all) > _SHOWN:
         more = len(answers.all) - _SHOWN
         yield "", tr.plural("{n} more answer", "{n} more answers", more)
-    for path in left_out:
-        yield tr("warning"), tr("{path} is left out: its request is not beside it", path=printable(path))
+    for path, why in left_out:
+        yield tr("warning"), tr("{path} is left out: {why}", path=printable(path), why=tr(why))
+
+
+def _name(answer: Answer, tr: Translator) -> str:
+    return tr("standard input") if answer.name == "-" else printable(answer.name)
 
 
 def _then(answer: Answer) -> str:
     """What becomes of the connection after it, as a message id."""
-    reading = answer.recorded
+    reading, faults = answer.recorded, answer.faults
+    if faults.close_before:
+        return N_("in its place the connection is closed")
+    if faults.truncate is not None and faults.truncate <= answer.size:
+        return N_("it is cut short, and the connection closed")
+    if faults.reset_after is not None and faults.reset_after <= answer.size:
+        return N_("it is cut short, and the connection reset")
     if reading.tunnel:
-        return N_("after it the connection is a tunnel: what comes is kept, and nothing is answered")
+        return N_("after it the connection is a tunnel: what comes then is not answered")
     if reading.stays:
         return N_("after it the connection stays open")
     return N_("after it the connection is closed")
@@ -82,17 +101,22 @@ def arrival_lines(arrival: Arrival, tr: Translator, *, notes: bool) -> Iterator[
     message = arrival.message
     line = message.head.line if message and message.head else None
     asked = visible(b" ".join(part for part in line[:3] if part), 100) if line else ""
-    label = tr("request") if arrival.complete else tr("incomplete")
-    facts = {"size": bytes_of(arrival.octets, tr), "peer": printable(arrival.peer)}
+    label = tr(_LABELS.get(arrival.ending, N_("incomplete")))
+    if arrival.file.endswith(".tunnel"):
+        label = tr("tunnel")
+    facts = {"size": bytes_of(arrival.octets, tr), "peer": _peer(arrival, tr)}
     if asked:
         yield label, tr("{asked}, {size}, from {peer}", asked=asked, **facts)
     else:
         yield label, tr("{size}, from {peer}", **facts)
     if not arrival.complete:
         yield "", why_incomplete(arrival, tr)
-    if message:
-        found = [finding for finding in message.findings if notes or finding.deviation.severity is not Severity.NOTE]
-        yield from finding_lines(found, tr, notes=notes)
+    if message and message.framing:  # of a head that was cut, all else is said
+        yield from finding_lines(message.findings, tr, notes=notes, repairs=False)
+
+
+def _peer(arrival: Arrival, tr: Translator) -> str:
+    return tr("a local client") if arrival.peer == "unix:" else printable(arrival.peer)
 
 
 def why_incomplete(arrival: Arrival, tr: Translator) -> str:
@@ -129,8 +153,7 @@ def answer_line(answer: Answer | None, tr: Translator) -> Line:
     """What a request gets."""
     if answer is None:
         return tr("answer"), tr("none: the connection is closed")
-    facts = {"name": printable(answer.name), "size": bytes_of(answer.size, tr)}
-    return tr("answer"), tr("{name}, {size}", **facts)
+    return tr("answer"), tr("{name}, {size}", name=_name(answer, tr), size=bytes_of(answer.size, tr))
 
 
 def kept_line(arrival: Arrival, tr: Translator) -> Line:
@@ -140,7 +163,7 @@ def kept_line(arrival: Arrival, tr: Translator) -> Line:
 
 def left_line(arrival: Arrival, sent: int, size: int, why: str, tr: Translator) -> Line:
     """That a client did not take its answer whole."""
-    facts = {"peer": printable(arrival.peer), "sent": f"{sent:,}", "size": f"{size:,}"}
+    facts = {"peer": _peer(arrival, tr), "sent": f"{sent:,}", "size": f"{size:,}"}
     if why:
-        return tr("note"), tr("{peer} took {sent} of {size} bytes of its answer: {why}", **facts, why=tr(why))
-    return tr("note"), tr("{peer} took {sent} of {size} bytes of its answer, and no more", **facts)
+        return tr("note"), tr("only {sent} of {size} bytes of its answer went to {peer}: {why}", **facts, why=tr(why))
+    return tr("note"), tr("only {sent} of {size} bytes of its answer went to {peer}", **facts)
