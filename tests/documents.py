@@ -104,6 +104,12 @@ def _shown(lines: list[str], start: int, stop: int) -> Iterator[Shown]:
         yield Shown(command, "".join(lines[number + 1 : following]), number + 1, following)
 
 
+def asked_for(path: Path) -> list[str]:
+    """The commands and the URLs of a document, in order; in every language they are the same."""
+    found = [step.command if isinstance(step, Shown) else step.url for step in steps(path.read_text("utf-8"))]
+    return [asked.replace(" --lang ja", "") for asked in found if asked]
+
+
 # What is the same, though it differs.
 
 _RULES = (
@@ -254,7 +260,7 @@ class Reader:
             for step in steps(text):
                 if isinstance(step, Shown):
                     yield step, self._do(step, waiting)
-                elif self._running or step.url.startswith("http://localhost/"):
+                elif step.url.startswith("http://localhost/") or self._is_up():
                     self._browse(step)
                 else:  # nobody is there yet
                     waiting.append(step)
@@ -297,13 +303,19 @@ class Reader:
         self._seen = len(text)
         return text[start:]
 
+    def _is_up(self) -> bool:
+        """Whether something is running beside the reader: what has said its last word needs a moment to end."""
+        if self._running:
+            self._running.read(lambda _: False, seconds=0.2)
+        return bool(self._running and not self._running.ended)
+
     def _told(self, document: str, now: str) -> bool:
         return bool(self.knows and self.knows(document, now))
 
     def _finish(self) -> None:
         """What runs beside the reader has to have ended, and the document has to have shown all that it said."""
         if self._running:
-            self._running.read(lambda _: False, seconds=5)
+            self._running.read(lambda _: False, seconds=2)
             unseen = self.there(self._running.text)[self._seen :]
             assert self._running.ended, f"it is left running, after it has said:\n{self._running.text}"
             assert not unseen, f"it also says:\n{unseen}"

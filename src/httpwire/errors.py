@@ -77,7 +77,8 @@ class HttpwireError(Exception):
 
     def sentence(self, tr: Translator) -> str:
         """What failed, in the translator's language."""
-        return tr.sentence(self.template, self.facts)
+        shown = {name: "''" if value == "" and name == "path" else value for name, value in self.facts.items()}
+        return tr.sentence(self.template, shown)
 
     def advice(self, tr: Translator) -> str:
         """What to try, or an empty string."""

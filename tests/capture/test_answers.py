@@ -69,7 +69,7 @@ def opened(*paths: Path) -> tuple[list[tuple[str, str, bytes]], list[str]]:
         ]
     finally:
         answers.close()
-    return found, [os.path.basename(path) for path in left_out]
+    return found, [os.path.basename(path) for path, _ in left_out]
 
 
 class TestReading:
@@ -446,11 +446,22 @@ class TestFiles:
         (tmp_path / "link").symlink_to(tmp_path / "folder")
         assert opened(tmp_path / "link")[0] == [("a.response", "GET /a", ok(b"a"))]
 
-    def test_a_request_that_can_not_be_read_leaves_the_answer_to_whatever_is_asked(self, tmp_path: Path) -> None:
-        write(tmp_path, a_dot_http=b"\x16\x03\x01", a_dot_response=ok())
-        answers, _ = open_answers([str(tmp_path)])
+    def test_one_beside_which_no_request_lies_is_left_out(self, tmp_path: Path) -> None:
+        """For every request that has no other it would be an invention."""
+        write(tmp_path, a_dot_http=b"\x16\x03\x01", a_dot_response=ok(b"a"))
+        write(tmp_path, b_dot_http=b"GET /b HTTP/1.1\r\n\r\n", b_dot_response=ok(b"b"))
+        assert opened(tmp_path) == ([("b.response", "GET /b", ok(b"b"))], ["a.response"])
+
+    def test_of_what_is_left_out_the_reason_is_told(self, tmp_path: Path) -> None:
+        write(tmp_path, a_dot_http=b"\x16\x03\x01", a_dot_response=ok(), b_dot_response=ok())
+        write(tmp_path, c_dot_http=b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", c_dot_response=ok())
+        answers, left_out = open_answers([str(tmp_path)])
         answers.close()
-        assert given(answers, "GET /", "POST /x") == [b"hello"] * 2
+        assert {os.path.basename(path): why for path, why in left_out} == {
+            "a.response": "what lies beside it is no request",
+            "b.response": "its request is not beside it",
+            "c.http": "not all of its requests have an answer",
+        }
 
     @pytest.mark.parametrize(
         ("name", "why"),
@@ -537,9 +548,9 @@ class TestSeveralInOneFile:
         (tmp_path / "a.response.times").write_text(
             f'{{"at": 0.5, "stop": {len(ok(b"1"))}}}\n{{"at": 2.0, "stop": {len(octets)}}}\n'
         )
-        answers, _ = open_answers([str(tmp_path)])
+        answers, _ = open_answers([str(tmp_path)], times=True)
         answers.close()
-        assert [bool(answer.times) for answer in answers.all] == [True, True]
+        assert [answer.times for answer in answers.all] == [((0.5, len(ok(b"1"))),), ((1.5, len(ok(b"2"))),)]
 
 
 class TestTimes:
@@ -569,9 +580,18 @@ class TestTimes:
 
     def test_an_answer_has_them(self, path: Path) -> None:
         path.with_name(path.name + ".times").write_text('{"at": 0.25, "stop": 43}\n')
-        answers, _ = open_answers([str(path)])
-        answers.close()
-        assert answers.all[0].times == ((0.25, 43),)
+        for times, expected in ((True, ((0.25, 43),)), (False, ())):
+            answers, _ = open_answers([str(path)], times=times)
+            answers.close()
+            assert answers.all[0].times == expected
+
+    def test_who_does_not_ask_for_them_is_not_told_that_they_are_damaged(self, path: Path) -> None:
+        path.with_name(path.name + ".times").write_text("x")
+        before = descriptors()
+        open_answers([str(path)])[0].close()
+        with pytest.raises(AnswerUnreadable):
+            open_answers([str(path)], times=True)
+        assert descriptors() == before
 
     def test_without_a_file_there_are_none(self, path: Path) -> None:
         assert read_times(str(path)) == ()

@@ -415,6 +415,15 @@ class TestWhatIsNone:
             assert taken.kept == [(octets + GET, PARTIAL)]
             assert reason(taken.arrivals[0]) == why
 
+    @pytest.mark.parametrize("after", [b"S\0", b"SET / HTTP/1.1\r\n\r\n", b"SM\r\nGET / HTTP/1.1\r\n\r\n"])
+    def test_what_begins_as_http2_does_is_cut_at_the_same_places_however_it_comes(self, after: bytes) -> None:
+        """The parser waits for more of the preface, and has by then been given octets of what follows."""
+        octets = b"PRI * HTTP/2.0\r\n\r\n" + after
+        whole = take([octets])
+        for segments in ([octets[:19], octets[19:]], [octets[:20], octets[20:]], each(octets)):
+            assert take(segments).kept == whole.kept
+        assert_nothing_is_lost(whole, octets)
+
     @pytest.mark.parametrize("octets", [b"hello world\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"\x00\r\n\r\n"])
     def test_a_head_that_is_no_request_s_is_refused_by_itself(self, octets: bytes) -> None:
         [arrival] = take([octets], ending=None).arrivals

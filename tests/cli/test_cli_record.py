@@ -430,7 +430,7 @@ class TestOneRequest:
             server.ask(get(b"/a?b=c"))
             ran = server.ended()
         labels = [line.split()[0] for line in ran.stderr.splitlines() if line[:1] != " "]
-        assert labels == ["listening", "request", "saved", "ended"]
+        assert labels == ["listening", "request", "answer", "saved", "ended"]
         assert f"http://127.0.0.1:{server.port}/" in ran.stderr
         assert "Ctrl-C" in ran.stderr
         assert "GET /a?b=c HTTP/1.1" in ran.stderr

@@ -152,6 +152,28 @@ def test_requests_sent_without_waiting_for_answers(tmp_path: Path) -> None:
 
 
 @pytest.mark.peer("curl")
+def test_what_curl_asks_of_a_proxy(tmp_path: Path) -> None:
+    """A whole URL as the target; CONNECT, and what goes into the tunnel that our 204 makes: no request of ours."""
+    with running(tmp_path, "record", "-o", "kept/", "--forever", "--reply-status", "204") as ours:
+        proxy = ["--noproxy", "", "-x", f"http://{ours.to}"]
+        whole = curl(tmp_path, *proxy, "http://example.test/page?a=b")
+        tunnel = curl(tmp_path, *proxy, "-m", "1", "--proxytunnel", "http://example.test/inside")
+        ended = ours.stop()
+
+    assert whole.status == 0, whole
+    assert tunnel.status == 28, tunnel
+    assert ended.status == 0, ended
+    requests = kept_as_tapped(ours, tmp_path / "kept")
+    assert [octets.split(b"\r\n")[0] for octets in requests] == [
+        b"GET http://example.test/page?a=b HTTP/1.1",
+        b"CONNECT example.test:80 HTTP/1.1",
+    ]
+    [inside] = (tmp_path / "kept").glob("*.tunnel")
+    assert inside.read_bytes().startswith(b"GET /inside HTTP/1.1\r\n")
+    assert ours.tap.wires[1].sent == requests[1] + inside.read_bytes()
+
+
+@pytest.mark.peer("curl")
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 def test_a_large_upload_is_streamed_to_disk(tls: bool, tmp_path: Path) -> None:  # noqa: FBT001
     """300 MB from a sparse file, which curl sends once it was told to continue; the server stays small."""

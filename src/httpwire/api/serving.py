@@ -290,7 +290,7 @@ def _folder_or(kind: type[File], path: str) -> Keeping:
 def _answers(given: Given) -> Answers:
     if isinstance(given, (bytes, str, os.PathLike, Scripted)):
         if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
-            return open_answers([os.fspath(given)], times=True)[0]
+            return open_answers([os.fspath(given)])[0]
         return Answers(others=[_answer(given)])
     if not hasattr(given, "items"):
         return Answers(others=[_answer(one) for one in given])
@@ -306,7 +306,7 @@ def _answer(given: One, request: Message | None = None) -> Answer:
     recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, NO_FAULTS)
     if isinstance(recorded, bytes):
         return Answer(Outgoing.from_bytes(recorded), request=request, faults=faults)
-    answer = open_answers([os.fspath(recorded)], times=faults.timing)[0].all[0]
+    answer = open_answers([os.fspath(recorded)])[0].all[0]
     answer.request = request or answer.request
     answer.faults = faults
     return answer

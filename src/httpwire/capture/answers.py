@@ -228,7 +228,7 @@ def _asked(head: Head | None) -> tuple[bytes, bytes, bytes]:
 # Files.
 
 
-def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, list[tuple[str, str]]]:
+def open_answers(paths: list[str], *, times: bool = True) -> tuple[Answers, list[tuple[str, str]]]:
     """The answers in files and folders, and the files that are left out, each with the reason (a message id).
 
     A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
@@ -255,8 +255,9 @@ def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, lis
                     continue
                 made = _open_answer(name, requests, times=times)
                 (opened if requests else others).extend(made)
-                if len(made) < len(requests):
-                    left_out.append((_request_path(name), N_("not all of its requests have an answer")))
+                for request in requests[len(made) :]:
+                    asked = b" ".join((request.method, request.target)).decode("latin-1")
+                    left_out.append((f"{_request_path(name)}: {asked}", N_("it has no answer")))
     except BaseException:
         for answer in (*opened, *others):
             answer.source.close()
@@ -287,6 +288,8 @@ def _is_answer(path: str) -> bool:
     """Whether a file is named as an answer, or looks like one."""
     stem, extension = os.path.splitext(path)
     if extension in (".partial", ".tunnel", ".surplus", ".jsonl", ".times") or not os.path.isfile(path):
+        return False
+    if stem.endswith("server_recv"):
         return False
     if extension == ".response" or stem.endswith("_recv"):
         return True

@@ -119,39 +119,39 @@ class Intake:
             return []
         fresh = not self._number
         out: list[Head | Arrival] = []
-        start = taken = self._offset
+        start, rest = self._offset, data
         try:
-            events = stream.feed(data)
-        except BaseException:
-            self._take(data)
-            raise
-        for event in events:
-            if not isinstance(event, (Head, Message)):
-                continue
-            message: Message | None = event if isinstance(event, Message) else _asking(event, stream)
-            if isinstance(event, Head):
-                out.append(event)
-            if message is None:
-                continue
-            stop = message.stop
-            try:
+            for event in stream.feed(data):
+                if isinstance(event, Head):
+                    out.append(event)
+                    message = _asking(event, stream)
+                else:
+                    message = event if isinstance(event, Message) else None
+                if message is None:
+                    continue
+                back = self._offset - message.stop
+                if back > 0:  # the reader waited for more before it saw that the message had ended
+                    rest = self._give_back(back) + rest
                 whole = is_request(message) and not self.refusing
                 closes = whole and message.closes
-            except BaseException:
-                self._take(data[taken - start :])
-                raise
-            self._take(data[taken - start : stop - start])
-            taken = stop
-            if isinstance(event, Head):
-                self.tunnel = True
-            if not whole:
-                out.append(self._end(Ending.REFUSED, message, suffix=PARTIAL))
-                continue
-            out.append(self._admitted(message, closes=closes))
-            if fresh and stop - start == len(data) and len(out) == 2 and isinstance(event, Message):
-                self._known.add(data, message, closes=closes)
-        self._take(data[taken - start :])
+                count = message.stop - self._offset
+                mine, rest = rest[:count], rest[count:]
+                self._take(mine)
+                if isinstance(event, Head):
+                    self.tunnel = True
+                if whole:
+                    out.append(self._admitted(message, closes=closes))
+                else:
+                    out.append(self._end(Ending.REFUSED, message, suffix=PARTIAL))
+                if whole and fresh and self._offset - start == len(data) and len(out) == 2 and out[0] is message.head:
+                    self._known.add(data, message, closes=closes)
+        finally:
+            self._take(rest)
         return out
+
+    def _give_back(self, count: int) -> bytes:
+        self._offset -= count
+        return self._piece.give_back(count) if self._piece else bytes(count)
 
     def resume(self) -> None:
         """Requests follow after all: no tunnel came of the last one. What came meanwhile stays a tunnel's."""

@@ -51,6 +51,13 @@ class Piece:
             self.octets = self.spool.octets  # what is on disk
             raise
 
+    def give_back(self, count: int) -> bytes:
+        """The last `count` octets, which belong to the next request after all; they are few, and still held."""
+        octets = self.held()
+        self._parts = [octets[:-count]]
+        self.octets -= count
+        return octets[-count:]
+
     def held(self) -> bytes:
         """The octets, where they are few."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
@@ -70,6 +77,7 @@ class Keeping:
     """Keeps nothing: the base of those that do. `path` names the place to a person."""
 
     path = ""
+    direct = False  #: what is kept goes to a pipe or a device, which may make a write wait
 
     def piece(self, number: int) -> Piece | None:  # noqa: ARG002  # others need it
         """A place for the octets of the request `number`; None where none are kept."""
@@ -104,6 +112,7 @@ class File(Keeping):
         self.path = path
         self._endings: dict[str, int] = {}
         probe = Saving(path)
+        self.direct = probe.direct
         self._sink = probe if probe.direct else None
         self._kept = False
         if not self._sink:

@@ -32,14 +32,14 @@ class Interrupts:
                 self._handlers[number] = signal.signal(number, self._first)
         return self
 
-    def at_once(self, work: Callable[[bytes], None], segment: bytes) -> None:
+    def at_once(self, work: Callable[..., None], *arguments: object) -> None:
         """Do `work`, which may wait where no descriptor is watched: a signal, also one that came just before,
         raises Interrupted in it."""
         self._striking = True
         try:
             if self._caught:
                 raise Interrupted
-            work(segment)
+            work(*arguments)
         finally:
             self._striking = False
 

@@ -80,7 +80,7 @@ class Arguments:
         if name not in self._given:
             return default
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text):
-            raise UsageError(N_("--{option} takes a number of seconds, not {value}"), option=name, value=text)
+            raise UsageError(N_("--{option} takes a number of seconds, not {value}"), option=name, value=text or "''")
         return float(text)
 
     def number(self, name: str, default: int, *, least: int) -> int:
@@ -90,7 +90,10 @@ class Arguments:
         text = self.last(name)
         if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) < least:
             raise UsageError(
-                N_("--{option} takes a whole number from {least}, not {value}"), option=name, least=least, value=text
+                N_("--{option} takes a whole number from {least}, not {value}"),
+                option=name,
+                least=least,
+                value=text or "''",
             )
         return int(text)
 
@@ -156,10 +159,10 @@ def _left(option: Option, tr: Translator) -> str:
 
 def table(rows: list[tuple[str, str]], columns: int) -> Iterator[str]:
     """Rows of a term and what it means, wrapped to `columns`."""
-    left = min(30, max(width(term) for term, _ in rows) + 2)
+    left = min(30, columns // 2 - 4, max(width(term) for term, _ in rows) + 2)
     for term, meaning in rows:
         head = padded("  " + term, left + 2)
-        folded = wrapped(meaning, max(20, columns - left - 2))
+        folded = wrapped(meaning, max(16, columns - left - 3))
         if width(head.rstrip()) > left:
             yield head.rstrip()
         else:

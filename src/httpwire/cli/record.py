@@ -67,7 +67,7 @@ def run(words: list[str], tr: Translator) -> int:
         output = arguments.last("output", "server_recv.txt")
         if count != 1 and not is_folder(output):
             raise UsageError(N_("several requests need a folder: -o FOLDER/"))
-        check_output(arguments, output, answers)
+        check_output(arguments, "-o", output, answers)
         serving = Serving(arguments, tr)
         place = partial(Folder if is_folder(output) else File, output)
         return serving.run(keeping=place, answers=answers, count=count, unending=forever)
@@ -81,13 +81,13 @@ def is_folder(path: str) -> bool:
     return path.endswith("/") or os.path.isdir(path)
 
 
-def check_output(arguments: Arguments, output: str, answers: Answers | None) -> None:
-    """See that requests kept in `output` are in nobody's way. Raises UsageError."""
+def check_output(arguments: Arguments, option: str, output: str, answers: Answers | None) -> None:
+    """See that requests kept in `output`, the value of `option`, are in nobody's way. Raises UsageError."""
     if arguments.has("json") and descriptor_of(output) == 1:
-        raise UsageError(N_("--json and {path} both want standard output"), path=output)
+        raise UsageError(N_("--json and {option} {path} both want standard output"), option=option, path=output)
     for answer in answers.all if answers else ():
         if any(same_file(answer.name, output + end) for end in ("", PARTIAL)):
-            raise UsageError(N_("the requests would overwrite the answer {path}"), path=answer.name)
+            raise UsageError(N_("the requests would overwrite the answer {path}"), path=output)
 
 
 def _replies(arguments: Arguments) -> Answers | None:

@@ -85,11 +85,10 @@ def run(words: list[str], tr: Translator) -> int:
         serving = Serving(arguments, tr)
         output = arguments.last("record")
         if arguments.has("record"):
-            check_output(arguments, output, answers)
+            check_output(arguments, "--record", output, answers)
         place = partial(Folder if is_folder(output) else Sequence, output) if arguments.has("record") else Keeping
-        notes = arguments.has("verbose")
-        serving.console.lines(visits.answers_lines(answers, left_out, tr, notes=notes))
         return serving.run(
+            before=visits.answers_lines(answers, left_out, tr, notes=arguments.has("verbose")),
             keeping=place,
             answers=answers,
             count=count,

@@ -18,7 +18,7 @@ from httpwire.cli.console import Console, say
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option
 from httpwire.cli.status import ExitStatus
-from httpwire.errors import SaveFailed, UsageError
+from httpwire.errors import Interrupted, SaveFailed, UsageError
 from httpwire.language import N_, Translator
 from httpwire.net import listening
 from httpwire.net.options import ServerLimits, ServerTls
@@ -32,7 +32,7 @@ from httpwire.wire.content import Limits
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _FILE = N_("FILE")
 _SECONDS = N_("SECONDS")
@@ -189,8 +189,10 @@ class Serving:
         count: int | None,
         refuse: Callable[[Arrival], Answer | None] | None = None,
         unending: bool,
+        before: Iterable[tuple[str, str]] = (),
     ) -> int:
-        """Listen, serve, and say at the end what there was. `unending`: Ctrl-C is how it is to end.
+        """Listen, say what is `before` it, serve, and say at the end what there was. `unending`: Ctrl-C is how it is to
+        end.
 
         `keeping` makes the place for requests, once the address is ours. Raises UsageError, OutputUnwritable,
         ListenFailed.
@@ -204,6 +206,7 @@ class Serving:
                 kept = keeping()
                 teller.keeping = kept
                 room = listening.allow_descriptors(self._limits.connections, each=2 if kept.path else 1)
+                console.lines(before)
                 self._tell_listening(sockets)
                 server = Server(
                     sockets,
@@ -218,7 +221,12 @@ class Serving:
                     stop=interrupts.descriptor,
                     seconds=self._timeout,
                 )
-                server.run()
+                if kept.direct:  # writing may wait where no descriptor is watched
+                    interrupts.at_once(server.run)
+                else:
+                    server.run()
+            except Interrupted:
+                server.stopped = True
             finally:
                 listening.close(sockets)
         teller.finish()

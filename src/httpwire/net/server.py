@@ -20,7 +20,7 @@ from httpwire.capture.arrival import Arrival
 from httpwire.capture.intake import Intake, Known
 from httpwire.capture.keeping import Keeping
 from httpwire.capture.model import Connection, Ending
-from httpwire.errors import SaveFailed
+from httpwire.errors import Interrupted, SaveFailed
 from httpwire.language import N_
 from httpwire.net.options import ServerLimits
 from httpwire.net.session import Session
@@ -182,6 +182,8 @@ class Server:
             work(argument)
         except SaveFailed as error:
             self._fail(error)
+        except Interrupted:
+            raise
         except Exception as error:  # told, and the octets are kept
             if os.environ.get("HTTPWIRE_DEBUG"):
                 raise

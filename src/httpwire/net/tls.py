@@ -274,6 +274,8 @@ def why_of(error: Exception) -> str:
     if reason:
         return str(reason).replace("_", " ").lower()
     text = str(getattr(error, "strerror", None) or error)
+    if "PEM lib" in text:
+        return N_("it holds no certificate and key in PEM")
     return re.sub(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$", "", text)  # without the library's own coordinates
 
 
