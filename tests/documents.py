@@ -8,6 +8,7 @@ are private; the browser is a headless Chromium, with a new profile each time, a
 
 from __future__ import annotations
 
+import difflib
 import os
 import pty
 import random
@@ -377,8 +378,11 @@ def check(path: Path) -> None:
     with reader(japanese=".ja." in path.name, knows=knows) as somebody:
         for shown, found in somebody.follow(path.read_text("utf-8")):
             told, now = told + shown.output, now + found
-            where = f"{path.name}:{shown.start}: {shown.command or '(goes on)'}"
-            assert constant(now).splitlines() == constant(told).splitlines(), f"{where}\nnow it says:\n{found}"
+            if not told_alike(told, now):
+                where = f"{path.name}:{shown.start}: {shown.command or 'it goes on'}"
+                before, after = (constant(text).splitlines() for text in (told, now))
+                differing = "\n".join(difflib.unified_diff(before, after, "in the document", "now", lineterm=""))
+                raise AssertionError(f"{where}\n{differing}\n\nAs it is now:\n{found}")
 
 
 def rewrite(path: Path) -> None:

@@ -371,6 +371,23 @@ class TestHalfARequest:
         assert len(kept) > len(begin)
         assert (begin + drop).startswith(kept)
 
+    def test_that_drips_has_one_limit_for_its_head_and_its_content(self) -> None:
+        """The end of the head is no new beginning."""
+        octets = upload(b"", octets=1 << 20)
+        with httpwire.serve(OK, limits=ServerLimits(request=1)) as server, connect(server.port) as client:
+            began = time.monotonic()
+            client.sendall(octets[:-1])
+            time.sleep(0.8)
+            client.sendall(octets[-1:])
+            client.settimeout(0.02)
+            refused = b""
+            while not refused:
+                client.sendall(b"x")
+                with suppress(TimeoutError):
+                    refused = client.recv(12)
+                assert time.monotonic() - began < 1.6, "it drips still"
+            assert refused == b"HTTP/1.1 400"
+
     @PROC
     @pytest.mark.parametrize("octets", [1_000, 300_000])
     def test_that_is_reset_is_kept_as_far_as_it_came(self, tmp_path: Path, octets: int) -> None:
@@ -1792,6 +1809,95 @@ class TestRaces:
         }
         assert all((tmp_path / entry["file"]).stat().st_size == entry["octets"] for entry in entries)
         assert len(named(tmp_path, ".jsonl")) + len(entries) == len(list(tmp_path.iterdir()))
+
+    def test_half_a_request_before_a_reset_is_kept_also_where_an_answer_was_due(self, tmp_path: Path) -> None:
+        """The close in place of an answer fails, for the client is gone: no reason to lose what it had sent."""
+        for into in (tmp_path / "closes", tmp_path / "answers"):
+            reply = OK if into.name == "answers" else None
+            with httpwire.record(f"{into}/", reply=reply) as server:
+                for _ in range(100):
+                    with connect(server.port) as client:
+                        client.sendall(GET + GET[:-2])
+                        reset(client)
+                settle(server)
+            numbers = sorted(entry["number"] for entry in index(into))
+            assert numbers == list(range(1, len(numbers) + 1))
+            assert {entry["octets"] for entry in index(into)} <= {len(GET), len(GET) - 2, len(b"\r\n")}
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_whatever_clients_do(self, tmp_path: Path, tls: ServerTls, seed: int) -> None:
+        """A second of everything at once: no fault of ours, no descriptor and no file left over, every number once,
+        and what is kept of each connection tiles what it sent, from the first octet."""
+        chance = random.Random(seed)
+        faults = [
+            Faults(),
+            Faults(delay=0.1),
+            Faults(segment=3, throttle=300),
+            Faults(reset_after=30),
+            Faults(truncate=5),
+        ]
+        answers = [OK, SWITCH, b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", b"until the close", ok(bytes(300_000))]
+        pool = [octets for octets, _ in UNREADABLE.values()]
+        pool += [
+            GET * 3,
+            GET[:-2],
+            b"\r\n",
+            CHUNKED,
+            b"1\r\nx\r\n",
+            b"0\r\n\r\n",
+            UPGRADE,
+            asking(b"a:1", method=b"CONNECT"),
+        ]
+        pool += [upload(b"hello", *EXPECTING), upload(b"", *EXPECTING, octets=5), upload(b"x" * 100_000), TUNNELED]
+        limits = ServerLimits(
+            idle=chance.choice([0.4, 5]), request=chance.choice([0.4, 5]), connections=chance.choice([3, 50])
+        )
+        before = descriptors()
+        server = httpwire.serve(
+            chance.choice(answers),
+            into=f"{tmp_path}/all/",
+            faults=chance.choice(faults),
+            limits=limits,
+            reading=Limits(head=4000),
+            tls=tls if seed % 3 == 2 else None,
+        )
+        sent: dict[str, bytes] = {}
+        with server, ExitStack() as stack:
+            clients: list[socket.socket] = []
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                what = chance.random()
+                if not clients or (what < 0.2 and len(clients) < 40):
+                    with suppress(OSError):
+                        clients.append(stack.enter_context((secure if seed % 3 == 2 else connect)(server.port)))
+                        clients[-1].settimeout(0)
+                        sent[peer(clients[-1])] = b""
+                    continue
+                client = chance.choice(clients)
+                with suppress(OSError):
+                    if what < 0.75:
+                        octets = chance.choice(pool)
+                        octets = octets[: chance.choice([len(octets), chance.randrange(1, len(octets))])]
+                        sent[peer(client)] += octets[: client.send(octets)]
+                    elif what < 0.9:
+                        client.recv(chance.choice([1, 1000, 100_000]))
+                    elif what < 0.94:
+                        client.shutdown(socket.SHUT_WR)
+                    else:
+                        clients.remove(client)
+                        (reset if what < 0.97 else socket.socket.close)(client)
+        assert [note for note in server.notes if "itself" in note] == []
+        entries = index(tmp_path / "all")
+        assert sorted(entry["number"] for entry in entries) == list(range(1, len(entries) + 1))
+        assert len(list((tmp_path / "all").iterdir())) == len(entries) + 1
+        reached = dict.fromkeys({(entry["peer"], entry["connection"]) for entry in entries}, 0)
+        for entry in sorted(entries, key=lambda entry: entry["start"]):
+            which = (entry["peer"], entry["connection"])
+            assert entry["start"] == reached[which], entry
+            reached[which] = entry["stop"]
+            octets = (tmp_path / "all" / entry["file"]).read_bytes()
+            assert octets == sent[entry["peer"]][entry["start"] : entry["stop"]], entry
+        wait_for(lambda: descriptors() <= before, "the descriptors")
 
     def test_answers_to_clients_that_go_at_any_moment(self, tmp_path: Path) -> None:
         large = tmp_path / "large"

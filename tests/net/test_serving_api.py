@@ -509,7 +509,7 @@ class TestAsync:
                 beats = 0
                 begun = time.monotonic()
             took = time.monotonic() - begun
-            assert beats >= took / 0.01 / 10, "the loop stood still while the server ended"
+            assert beats >= int(took / 0.01 / 10), "the loop stood still while the server ended"
             beating.cancel()
             writer.close()
             await asyncio.wait_for(writer.wait_closed(), 20)
@@ -627,6 +627,31 @@ class TestFaults:
             assert time.monotonic() - begun > 0.09
             assert exactly(client, len(OK) - 5) == OK[5:]
             assert 0.39 < time.monotonic() - begun < 10
+
+    @pytest.mark.parametrize("scripted", [False, True])
+    def test_recorded_times_of_a_folder(self, tmp_path: Path, scripted: bool) -> None:  # noqa: FBT001
+        (tmp_path / "a.http").write_bytes(GET)
+        (tmp_path / "a.response").write_bytes(OK)
+        (tmp_path / "a.response.times").write_text(f'{{"at": 0.3, "stop": {len(OK)}}}\n')
+        faults = Faults(timing=True)
+        answers: dict[str, Any] = {"GET /": Scripted(tmp_path / "a.response", faults)}
+        with httpwire.serve(answers) if scripted else httpwire.serve(tmp_path, faults=faults) as server:
+            begun = time.monotonic()
+            ask(server, GET)
+            assert 0.29 < time.monotonic() - begun < 10
+
+    def test_times_that_nobody_asked_for_do_no_harm(self, tmp_path: Path) -> None:
+        (tmp_path / "answer").write_bytes(OK)
+        (tmp_path / "answer.times").write_text("damaged")
+        with httpwire.serve(tmp_path / "answer") as server:
+            ask(server, GET)
+        with pytest.raises(AnswerUnreadable, match=r"answer\.times"):
+            httpwire.serve(tmp_path / "answer", faults=Faults(timing=True))
+
+    def test_without_any_there_is_nothing_to_go_by(self) -> None:
+        """As the command says: whoever asks for recorded times means to have some."""
+        with pytest.raises(UsageError, match="no times were recorded"):
+            httpwire.serve(OK, faults=Faults(timing=True)).close()
 
 
 class TestCountAndLimits:

@@ -15,11 +15,14 @@ from httpwire.capture.arrival import Arrival
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.keeping import File, Folder, Keeping, Sequence
 from httpwire.capture.raw import Outgoing
-from httpwire.errors import HttpwireError, TimedOut, UsageError
+from httpwire.errors import AnswerUnreadable, TimedOut, UsageError
 from httpwire.language import N_
 from httpwire.net import listening
+from httpwire.net.options import ServerLimits, ServerTls
 from httpwire.net.server import Listener, Server
+from httpwire.wire.content import Limits
 from httpwire.wire.element import Direction
+from httpwire.wire.head import Head
 from httpwire.wire.message import Message
 from httpwire.wire.record import Record, at
 from httpwire.wire.stream import Stream
@@ -27,14 +30,12 @@ from httpwire.wire.stream import Stream
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Self
+    from typing import Any, Self
 
-    from httpwire.net.options import ServerLimits, ServerTls
-    from httpwire.wire.content import Limits
     from httpwire.wire.exchange import Exchange
 
     #: An answer's octets, or the path of a file that holds them.
-    Recorded = bytes | str | os.PathLike[str]
+    Recorded = bytes | bytearray | memoryview | str | os.PathLike[str]
 
 _LONG = 30.0  # seconds
 
@@ -50,6 +51,8 @@ class Scripted(Record):
     def __new__(cls, answer: Recorded, faults: Faults) -> Scripted:
         return tuple.__new__(cls, (answer, faults))
 
+
+_ONE = (bytes, bytearray, memoryview, str, os.PathLike, Scripted)
 
 if TYPE_CHECKING:
     One = Recorded | Scripted
@@ -98,7 +101,12 @@ class Running:
         self._fault: BaseException | None = None
         self.certificate_path = ""  #: the file to trust, where the certificates are httpwire's own (str)
         self._secure = tls is not None
+        _check("listen", where, str)
         place = listening.parse_listen(where)
+        _check("count", count, int, least=1)
+        _check("limits", limits, ServerLimits)
+        _check("reading", reading, Limits)
+        _check("tls", tls, ServerTls)
         accept = None
         if tls:
             from httpwire.net.authority import accepting
@@ -122,6 +130,9 @@ class Running:
         )
         self.address = listening.address_of(self._sockets[0])  #: as "127.0.0.1:49152"
 
+    def __repr__(self) -> str:
+        return f"<httpwire server on {self.url}>"
+
     @property
     def port(self) -> int:
         """The port; 0 for a Unix socket."""
@@ -137,13 +148,16 @@ class Running:
     def exchanges(self) -> list[Exchange]:
         """What came and what was answered, in the order in which the requests began; each message has its octets."""
         with self._server.lock:
-            found = [exchange for connection in self._server.connections for exchange in connection.exchanges]
+            found = [e for connection in self._server.connections.values() for e in connection.exchanges]
         return sorted(found, key=lambda exchange: exchange.timing.request_start or 0)
 
     @property
     def requests(self) -> list[bytes]:
         """The octets of each complete request, in order."""
-        return [e.request.raw for e in self.exchanges if e.request and e.request.complete and e.request.raw is not None]
+        whole = sorted((arrival for arrival in self.arrivals if arrival.complete), key=lambda arrival: arrival.number)
+        with self._server.lock:
+            sent = {n: connection.octets(Direction.REQUEST) for n, connection in self._server.connections.items()}
+        return [sent[arrival.connection][arrival.start : arrival.stop] for arrival in whole]
 
     @property
     def arrivals(self) -> list[Arrival]:
@@ -166,8 +180,9 @@ class Running:
         with listener.changed:
             if not listener.changed.wait_for(come, seconds):
                 raise TimedOut(seconds=f"{seconds:g}")
-        if listener.ended:
-            self._raise()
+        self._raise()
+        if sum(arrival.complete for arrival in self.arrivals) < count:
+            raise UsageError(N_("the server has ended, and no more requests come"))
         return self.exchanges
 
     def join(self, seconds: float | None = None) -> None:
@@ -185,6 +200,8 @@ class Running:
         return await asyncio.to_thread(self.wait, count, seconds)
 
     def __enter__(self) -> Self:
+        if self._wish < 0 or self._listener.ended:
+            raise UsageError(N_("this server has ended; make another one"))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=f"httpwire {self.address}", daemon=True)
             self._thread.start()
@@ -211,7 +228,6 @@ class Running:
                 thread.join()
             else:
                 self._run()
-            listening.close(self._sockets)
             os.close(self._stop)
             if self._answers:
                 self._answers.close()
@@ -222,6 +238,7 @@ class Running:
             self._server.run()
         except BaseException as error:  # noqa: BLE001  # raised in the caller's own thread
             self._fault = error
+        listening.close(self._sockets)
         with self._listener.changed:
             self._listener.ended = True
             self._listener.changed.notify_all()
@@ -248,9 +265,8 @@ def record(
     `into` is a file for the first complete request, or a folder (there already, or ending with a slash) for all of
     them. Raises UsageError, OutputUnwritable, ListenFailed.
     """
-    keeping = Keeping() if into is None else _folder_or(File, os.fspath(into))
     answers = None if reply is None else Answers(others=[_answer(reply)])
-    return Running(listen, answers, keeping, count=count, limits=limits, reading=reading, tls=tls, refuse=None)
+    return _running(listen, answers, into, File, count=count, limits=limits, reading=reading, tls=tls, refuse=None)
 
 
 def serve(
@@ -271,54 +287,94 @@ def serve(
     Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder.
     Raises UsageError, AnswerUnreadable, OutputUnwritable, ListenFailed.
     """
+    if not isinstance(faults, Faults):
+        raise TypeError(f"faults takes Faults, not {faults!r}")
     made = _answers(answers)
     if faults is not NO_FAULTS:
         for answer in made.all:
             answer.faults = faults if answer.faults is NO_FAULTS else answer.faults
+    return _running(listen, made, into, Sequence, count=count, limits=limits, reading=reading, tls=tls, refuse=_refusal)
+
+
+def _running(
+    listen: str, answers: Answers | None, into: str | os.PathLike[str] | None, kind: type[File], **settings: Any
+) -> Running:
+    """A server that keeps requests in `into`; whatever fails, nothing stays open."""
+    keeping = Keeping()
     try:
-        keeping = Keeping() if into is None else _folder_or(Sequence, os.fspath(into))
-        return Running(listen, made, keeping, count=count, limits=limits, reading=reading, tls=tls, refuse=_refusal)
-    except HttpwireError:
-        made.close()
+        if into is not None:
+            path = os.fspath(into)
+            if not isinstance(path, str):
+                raise TypeError(f"into takes a path, not {into!r}")
+            keeping = Folder(path) if path.endswith("/") or os.path.isdir(path) else kind(path)
+        return Running(listen, answers, keeping, **settings)
+    except BaseException:
+        keeping.close()
+        if answers:
+            answers.close()
         raise
 
 
-def _folder_or(kind: type[File], path: str) -> Keeping:
-    return Folder(path) if path.endswith("/") or os.path.isdir(path) else kind(path)
+def _check(name: str, value: object, kind: type, *, least: int | None = None) -> None:
+    """See that an argument is what it has to be. Raises TypeError, ValueError."""
+    if value is None:
+        return
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} takes {kind.__name__}, not {value!r}")
+    if least is not None and isinstance(value, int) and value < least:
+        raise ValueError(f"{name} takes {least} or more, not {value!r}")
 
 
 def _answers(given: Given) -> Answers:
-    if isinstance(given, (bytes, str, os.PathLike, Scripted)):
+    if isinstance(given, _ONE):
         if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
             return open_answers([os.fspath(given)])[0]
         return Answers(others=[_answer(given)])
-    if not hasattr(given, "items"):
-        return Answers(others=[_answer(one) for one in given])
-    paired = []
-    for asked, some in given.items():
-        request = _request(asked)
-        several = [some] if isinstance(some, (bytes, str, os.PathLike, Scripted)) else some
-        paired += [_answer(one, request) for one in several]
-    return Answers(paired)
+    made: list[Answer] = []
+    try:
+        if hasattr(given, "items"):
+            for asked, some in given.items():
+                request = _request(asked)
+                several = [some] if isinstance(some, _ONE) else some
+                made += [_answer(one, request) for one in several]
+        else:
+            made += [_answer(one) for one in given]
+        if not made:
+            raise UsageError(N_("there is no answer to serve"))
+    except BaseException:
+        for answer in made:
+            answer.source.close()
+        raise
+    return Answers(made) if made[0].request and hasattr(given, "items") else Answers(others=made)
 
 
 def _answer(given: One, request: Message | None = None) -> Answer:
     recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, NO_FAULTS)
-    if isinstance(recorded, bytes):
-        return Answer(Outgoing.from_bytes(recorded), request=request, faults=faults)
-    answer = open_answers([os.fspath(recorded)])[0].all[0]
+    if isinstance(recorded, (bytes, bytearray, memoryview)):
+        return Answer(Outgoing.from_bytes(bytes(recorded)), request=request, faults=faults)
+    if not isinstance(recorded, (str, os.PathLike)):
+        raise TypeError(f"an answer is bytes, a path or Scripted, not {recorded!r}")
+    path = os.fspath(recorded)
+    if isinstance(path, str) and "\n" in path:
+        raise AnswerUnreadable(
+            path=path[:20], why=N_("a str is a path"), hint=N_("give the octets of an answer as bytes")
+        )
+    answer = open_answers([path])[0].all[0]
     answer.request = request or answer.request
     answer.faults = faults
     return answer
 
 
-def _request(asked: str) -> Message:
+def _request(asked: object) -> Message:
     """The request "METHOD TARGET" as a message without fields."""
-    octets = asked.encode("latin-1", "replace") + b" HTTP/1.1\r\n\r\n"
-    found = [event for event in Stream(Direction.REQUEST).feed(octets) if isinstance(event, Message)]
-    if not found or not found[0].target:
-        raise UsageError(N_("a request is named 'METHOD TARGET', as 'GET /', not {asked}"), asked=repr(asked))
-    return found[0]
+    if isinstance(asked, str) and asked.isascii() and asked.count(" ") == 1:
+        octets = asked.encode("ascii") + b" HTTP/1.1\r\n\r\n"
+        stream = Stream(Direction.REQUEST)
+        events = stream.feed(octets)
+        head = next((event for event in events if isinstance(event, Head)), None)
+        if head and head.line.target and head.stop == len(octets) and head.line.version and not head.lines:
+            return Message(Direction.REQUEST, 0, head.stop, head.stop, head)
+    raise UsageError(N_("a request is named 'METHOD TARGET', as 'GET /', not {asked}"), asked=repr(asked))
 
 
 def _refusal(arrival: Arrival) -> Answer:

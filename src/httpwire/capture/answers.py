@@ -257,7 +257,7 @@ def open_answers(paths: list[str], *, times: bool = True) -> tuple[Answers, list
                 (opened if requests else others).extend(made)
                 for request in requests[len(made) :]:
                     asked = b" ".join((request.method, request.target)).decode("latin-1")
-                    left_out.append((f"{_request_path(name)}: {asked}", N_("it has no answer")))
+                    left_out.append((f"{_request_path(name)} ({asked})", N_("it has no answer")))
     except BaseException:
         for answer in (*opened, *others):
             answer.source.close()

@@ -31,6 +31,9 @@ class Faults(Record):
         reset_after: int | None = None,
         close_before: bool = False,
     ) -> Faults:
+        for number in (delay, segment, throttle, truncate or 0, reset_after or 0):
+            if number < 0:
+                raise ValueError(f"a fault takes a number from 0, not {number!r}")
         values = (timing, delay, segment, throttle, truncate, reset_after, close_before)
         return tuple.__new__(cls, values)
 

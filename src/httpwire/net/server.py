@@ -7,6 +7,7 @@ told of both, each only after the request is where it is kept. No HTTP is decide
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import heapq
 import os
@@ -90,7 +91,7 @@ class Server:
         self.stopped = False  #: `stop` was readable
         self.out_of_time = False  #: `seconds` were over
         self.failure: SaveFailed | None = None  #: what ended it, where keeping failed
-        self.connections: list[Connection] = []  #: with `keep`, those on which octets came
+        self.connections: dict[int, Connection] = {}  #: with `keep`, those on which octets came, by their numbers
         self.lock = threading.Lock()  #: held while anything happens
         self._answers = answers
         self._keeping = keeping or Keeping()
@@ -303,18 +304,21 @@ class Server:
 
     def _end_session(self, session: Session, ending: Ending) -> None:
         """End a session, whatever fails in it."""
-        try:
-            session.end(ending)
-        except SaveFailed as error:
-            self.failure = self.failure or error
-            session.close(ending)
+        with contextlib.suppress(Exception):  # what failed was told when it failed the first time
+            try:
+                session.end(ending)
+            except SaveFailed as error:
+                self.failure = self.failure or error
+                raise
+            finally:
+                session.close(ending)
 
     # What sessions ask for.
 
     def intake(self, session: Session) -> Intake:
         """A place for what `session` is sent; made when its first octet comes."""
         if session.log:
-            self.connections.append(session.log)
+            self.connections[session.number] = session.log
         return Intake(
             self._keeping, self._known, self._number, session.peer, session.number, self._reading, self._admit
         )

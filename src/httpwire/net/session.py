@@ -111,8 +111,9 @@ class Session:
         self.came += len(data)
         if self._deaf or server.failure:
             return
+        came = WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data)
         if self.log:
-            self.log.append(WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data))
+            self.log.record(came)
         intake = self._intake
         if intake is None:
             intake = self._intake = server.intake(self)
@@ -121,6 +122,8 @@ class Session:
                 server.note(self, N_("plain HTTP came to a port that speaks TLS: the client needs https://"))
             intake.name = self.transport.name
         events = intake.feed(data)
+        if self.log:
+            self.log.read(came)
         for event in events:
             if isinstance(event, Arrival):
                 self._arrived(event)
@@ -359,7 +362,7 @@ class Session:
 
     def retire(self, ending: Ending) -> None:
         """No more is wanted: close, in order where something has just gone out."""
-        if self._server.now - self._sent_at > _SILENCE:
+        if self._server.now - self._sent_at > _SILENCE or not self.transport.unsent:
             self.end(ending)
             return
         arrival = self._intake.finish(ending) if self._intake else None
@@ -387,15 +390,15 @@ class Session:
         if self.closed:
             return
         self.closed = True
-        if self.log and not self.log.ended:
-            kept = Ending.COMPLETE if ending in (Ending.CLOSED, Ending.REFUSED) else ending
-            why = kept.value.encode("ascii")
-            self.log.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.ENDED, why))
         self._server.forget(self)
         if self._resetting:
             self.transport.reset()
         else:
             self.transport.close()
+        if self.log and not self.log.ended:
+            kept = Ending.COMPLETE if ending in (Ending.CLOSED, Ending.REFUSED) else ending
+            why = kept.value.encode("ascii")
+            self.log.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.ENDED, why))
 
     def _wake(self, moment: float) -> None:
         self.wake_at = moment
