@@ -49,7 +49,7 @@ def run(folder: Path, code: str, *arguments: str, plugins: bool = True) -> Ran:
     if not plugins:
         environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-m", "pytest", "-p", "no:cacheprovider", "-v", "-rA", *arguments, "test_it.py"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-rA", *arguments, "test_it.py"],
         cwd=folder,
         env=environ,
         capture_output=True,

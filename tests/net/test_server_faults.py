@@ -1548,7 +1548,7 @@ class TestTooMany:
         (tmp_path / "ok.http").write_bytes(OK)
         arguments = ["serve", "ok.http", "--record", "all/"]
         with started(tmp_path, *arguments, limit=("RLIMIT_NOFILE", 64)) as server, ExitStack() as stack:
-            clients = [stack.enter_context(connect(server.port)) for _ in range(200)]
+            clients = [stack.enter_context(connect(server.port)) for _ in range(80)]
             for client in clients[-5:]:
                 client.sendall(GET)
                 assert exactly(client, len(OK)) == OK

@@ -14,7 +14,7 @@ from collections import deque
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.times import read_times
-from httpwire.errors import AnswerUnreadable, RequestUnreadable
+from httpwire.errors import AnswerUnreadable, RequestUnreadable, UsageError
 from httpwire.language import N_
 from httpwire.wire import grammar
 from httpwire.wire.deviations import BYTES_AFTER_END, Finding
@@ -198,6 +198,12 @@ class Answers:
         first = next(iter(hosts.values()))
         return _next(hosts.get(host, first))
 
+    def require_times(self) -> None:
+        """See that answers that are to go out as they came have the times for that. Raises UsageError."""
+        if any(answer.faults.timing for answer in self.all) and not any(answer.times for answer in self.all):
+            hint = N_("httpwire send --times keeps them beside the answer")
+            raise UsageError(N_("no times were recorded for these answers"), hint=hint)
+
     def close(self) -> None:
         for answer in self.all:
             answer.source.close()
@@ -228,7 +234,7 @@ def _asked(head: Head | None) -> tuple[bytes, bytes, bytes]:
 # Files.
 
 
-def open_answers(paths: list[str], *, times: bool = True) -> tuple[Answers, list[tuple[str, str]]]:
+def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, list[tuple[str, str]]]:
     """The answers in files and folders, and the files that are left out, each with the reason (a message id).
 
     A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
@@ -257,7 +263,7 @@ def open_answers(paths: list[str], *, times: bool = True) -> tuple[Answers, list
                 (opened if requests else others).extend(made)
                 for request in requests[len(made) :]:
                     asked = b" ".join((request.method, request.target)).decode("latin-1")
-                    left_out.append((f"{_request_path(name)} ({asked})", N_("it has no answer")))
+                    left_out.append((f"{_request_path(name)}: {asked}", N_("it has no answer")))
     except BaseException:
         for answer in (*opened, *others):
             answer.source.close()

@@ -79,9 +79,7 @@ def run(words: list[str], tr: Translator) -> int:
     try:
         for answer in answers.all:
             answer.faults = faults
-        if faults.timing and not any(answer.times for answer in answers.all):
-            hint = N_("httpwire send --times keeps them beside the answer")
-            raise UsageError(N_("--timing recorded: no times were recorded for these answers"), hint=hint)
+        answers.require_times()
         serving = Serving(arguments, tr)
         output = arguments.last("record")
         if arguments.has("record"):

@@ -130,7 +130,7 @@ class Session:
         if not intake.under_way:
             self.begun_at = 0.0
             return
-        if events or not self.begun_at:
+        if not self.begun_at or any(isinstance(event, Arrival) for event in events):
             self.begun_at = server.now
         if events and isinstance(events[-1], Head) and intake.expects_continue(events[-1]):
             self._expecting = events[-1]
@@ -343,7 +343,8 @@ class Session:
         if self._delivery and self.wake_at:
             self.moved_at = now  # it is us who wait
         elif self.finished:
-            if now - self._finished_at > _LINGER:
+            # What is out has arrived when nothing is unacknowledged; only who goes on serving can wait for more.
+            if now - self._finished_at > _LINGER or (self._server.ending and not self.transport.unsent):
                 self.end(Ending.GIVEN_UP)
         elif intake and intake.under_way and self._unread_from and still > _SILENCE:
             self._refuse(Ending.REFUSED)
