@@ -289,10 +289,12 @@ def serve(
     """
     if not isinstance(faults, Faults):
         raise TypeError(f"faults takes Faults, not {faults!r}")
-    made = _answers(answers)
-    if faults is not NO_FAULTS:
-        for answer in made.all:
-            answer.faults = faults if answer.faults is NO_FAULTS else answer.faults
+    made = _answers(answers, faults)
+    try:
+        made.require_times()
+    except UsageError:
+        made.close()
+        raise
     return _running(listen, made, into, Sequence, count=count, limits=limits, reading=reading, tls=tls, refuse=_refusal)
 
 
@@ -325,20 +327,23 @@ def _check(name: str, value: object, kind: type, *, least: int | None = None) ->
         raise ValueError(f"{name} takes {least} or more, not {value!r}")
 
 
-def _answers(given: Given) -> Answers:
+def _answers(given: Given, faults: Faults) -> Answers:
     if isinstance(given, _ONE):
         if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
-            return open_answers([os.fspath(given)])[0]
-        return Answers(others=[_answer(given)])
+            found = open_answers([os.fspath(given)], times=faults.timing)[0]
+            for answer in found.all:
+                answer.faults = faults
+            return found
+        return Answers(others=[_answer(given, faults)])
     made: list[Answer] = []
     try:
         if hasattr(given, "items"):
             for asked, some in given.items():
                 request = _request(asked)
                 several = [some] if isinstance(some, _ONE) else some
-                made += [_answer(one, request) for one in several]
+                made += [_answer(one, faults, request) for one in several]
         else:
-            made += [_answer(one) for one in given]
+            made += [_answer(one, faults) for one in given]
         if not made:
             raise UsageError(N_("there is no answer to serve"))
     except BaseException:
@@ -348,8 +353,8 @@ def _answers(given: Given) -> Answers:
     return Answers(made) if made[0].request and hasattr(given, "items") else Answers(others=made)
 
 
-def _answer(given: One, request: Message | None = None) -> Answer:
-    recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, NO_FAULTS)
+def _answer(given: One, faults: Faults = NO_FAULTS, request: Message | None = None) -> Answer:
+    recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, faults)
     if isinstance(recorded, (bytes, bytearray, memoryview)):
         return Answer(Outgoing.from_bytes(bytes(recorded)), request=request, faults=faults)
     if not isinstance(recorded, (str, os.PathLike)):
@@ -359,7 +364,7 @@ def _answer(given: One, request: Message | None = None) -> Answer:
         raise AnswerUnreadable(
             path=path[:20], why=N_("a str is a path"), hint=N_("give the octets of an answer as bytes")
         )
-    answer = open_answers([path])[0].all[0]
+    answer = open_answers([path], times=faults.timing)[0].all[0]
     answer.request = request or answer.request
     answer.faults = faults
     return answer

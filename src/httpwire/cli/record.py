@@ -83,6 +83,8 @@ def is_folder(path: str) -> bool:
 
 def check_output(arguments: Arguments, option: str, output: str, answers: Answers | None) -> None:
     """See that requests kept in `output`, the value of `option`, are in nobody's way. Raises UsageError."""
+    if not output:
+        raise UsageError(N_("{option} needs a name"), option=option)
     if arguments.has("json") and descriptor_of(output) == 1:
         raise UsageError(N_("--json and {option} {path} both want standard output"), option=option, path=output)
     for answer in answers.all if answers else ():

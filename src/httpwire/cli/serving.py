@@ -165,6 +165,7 @@ class Serving:
         """Reads what both verbs share. Raises UsageError."""
         self.console = Console(tr, quiet=arguments.has("quiet"))
         self.tr = tr
+        self._cut = False  # stopped in the middle of a write
         self._arguments = arguments
         self._where = listening.parse_listen(arguments.last("listen", "127.0.0.1:8080"))
         limits = ServerLimits()
@@ -226,7 +227,7 @@ class Serving:
                 else:
                     server.run()
             except Interrupted:
-                server.stopped = True
+                self._cut = server.stopped = True
             finally:
                 listening.close(sockets)
         teller.finish()
@@ -294,7 +295,7 @@ class Serving:
             error: SaveFailed = server.failure
             self.console.failure([error.sentence(tr), self._kept(teller), error.advice(tr)])
             return ExitStatus.COULD_NOT_SAVE
-        if server.full or (unending and (server.stopped or server.out_of_time)):
+        if not self._cut and (server.full or (unending and (server.stopped or server.out_of_time))):
             return ExitStatus.DONE
         if server.out_of_time:
             self.console.failure(
