@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
@@ -150,10 +151,13 @@ class _Loop:
         import webbrowser
 
         tr, url = self._tr, f"{server.url}/"
-        if not webbrowser.open(url):
-            self._console.lines([(tr("note"), tr("no browser could be started: open {url}", url=url))])
-        else:
-            self._console.lines([(tr("browser"), url)])
+
+        def start() -> None:
+            if not webbrowser.open(url):
+                self._console.lines([(tr("note"), tr("no browser could be started: open {url}", url=url))])
+
+        self._console.lines([(tr("browser"), url)])
+        threading.Thread(target=start, daemon=True).start()  # some browsers are waited for until they are closed
 
     def _waiting_page(self) -> bytes:
         """What the browser gets while its request is on its way to the server: it asks again by itself."""

@@ -23,6 +23,7 @@ from httpwire.capture.keeping import Keeping
 from httpwire.capture.model import Connection, Ending
 from httpwire.errors import Interrupted, SaveFailed
 from httpwire.language import N_
+from httpwire.net.listening import close
 from httpwire.net.options import ServerLimits
 from httpwire.net.session import Session
 from httpwire.net.transport import READ, Transport, text_of
@@ -292,8 +293,10 @@ class Server:
 
     def end(self, ending: Ending) -> None:
         """Take no more connections or requests; end when the answers that are due are out."""
-        self.ending = True
-        self._accept(on=False)
+        if not self.ending:
+            self.ending = True
+            self._accept(on=False)
+            close(self._sockets)  # a client that comes now is refused at once
         for session in list(self._sessions):
             if not session.busy and not session.finished:
                 try:
