@@ -179,7 +179,7 @@ class TestHelp:
     def test_fits_the_terminal(self, tmp_path: Path, language: str, width: int) -> None:
         shown = help_on_terminal(tmp_path, language, width)
         body = [line for line in shown.splitlines() if line.startswith(" ") and "  " in line.strip()]
-        assert len(body) > 10
+        assert len(body) > 8
         about = [line for line in shown.splitlines()[1:] if line and not line.startswith(" ")]
         assert all(columns(line) <= width for line in about), about
 

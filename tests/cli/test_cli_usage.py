@@ -41,7 +41,7 @@ WRONG = {
     "output-below-nothing": (["send", "-o", "none/x"], ["none/x", "No such file"]),
     "output-below-a-file": (["send", "-o", "client_send.txt/x"], ["client_send.txt/x"]),
     "output-in-proc": (["send", "-o", "/proc/nothing"], ["/proc/nothing"]),
-    "output-without-name": (["send", "-o", ""], ["can't write the answer"]),
+    "output-without-name": (["send", "-o", ""], ["can't write ''"]),
     "output-that-is-a-folder-to-be": (["send", "-o", "new/"], ["new/"]),
     "output-is-the-request": (["send", "-o", "client_send.txt"], ["client_send.txt", "overwrite"]),
     "output-is-the-request-spelt-otherwise": (["send", "-o", "./client_send.txt"], ["overwrite"]),

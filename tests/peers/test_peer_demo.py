@@ -51,7 +51,12 @@ def test_the_demo(server: str, httpwire: Callable[..., Ran], temporary: Path, tm
 
     assert ran.status == 0, ran
     folder = tmp_path / "kept" / "here"
-    assert sorted(path.name for path in folder.iterdir()) == ["client_recv.txt", "client_send.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "client_recv.txt",
+        "client_send.txt",
+        "server_recv.txt",
+        "server_send.txt",
+    ]
     assert (folder / "client_send.txt").read_bytes() == SAMPLE
     [(status, fields, content)] = read_answers((folder / "client_recv.txt").read_bytes(), "GET")
     assert (status, content) == (200, PAGE)

@@ -69,7 +69,7 @@ class _Notes(Listener):
         self.changed = threading.Condition()
         self.ended = False
 
-    def arrived(self, arrival: Arrival, answer: Answer | None) -> None:  # noqa: ARG002  # the exchange has it
+    def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool = True) -> None:  # noqa: ARG002
         with self.changed:
             self.arrivals.append(arrival)
             self.changed.notify_all()
@@ -96,7 +96,7 @@ class Running:
         self._answers = answers
         self._keeping = keeping
         self._listener = _Notes()
-        self._pipe: tuple[int, int] | None = None
+        self._closing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._fault: BaseException | None = None
         self.certificate_path = ""  #: the file to trust, where the certificates are httpwire's own (str)
@@ -220,17 +220,17 @@ class Running:
 
     def close(self) -> None:
         """End it, and wait until all that came is kept. Raises SaveFailed where it is not."""
-        thread, self._thread = self._thread, None
-        if self._wish >= 0:
-            os.close(self._wish)  # which makes the other end readable
-            self._wish = -1
-            if thread:
-                thread.join()
-            else:
-                self._run()
-            os.close(self._stop)
-            if self._answers:
-                self._answers.close()
+        with self._closing:
+            if self._wish >= 0:
+                os.close(self._wish)  # which makes the other end readable
+                self._wish = -1
+                if self._thread:
+                    self._thread.join()
+                else:
+                    self._run()
+                os.close(self._stop)
+                if self._answers:
+                    self._answers.close()
         self._raise()
 
     def _run(self) -> None:
@@ -287,8 +287,7 @@ def serve(
     Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder.
     Raises UsageError, AnswerUnreadable, OutputUnwritable, ListenFailed.
     """
-    if not isinstance(faults, Faults):
-        raise TypeError(f"faults takes Faults, not {faults!r}")
+    _check("faults", faults, Faults)
     made = _answers(answers, faults)
     try:
         made.require_times()
@@ -319,7 +318,7 @@ def _running(
 
 def _check(name: str, value: object, kind: type, *, least: int | None = None) -> None:
     """See that an argument is what it has to be. Raises TypeError, ValueError."""
-    if value is None:
+    if value is None and name != "faults":
         return
     if not isinstance(value, kind):
         raise TypeError(f"{name} takes {kind.__name__}, not {value!r}")
@@ -355,6 +354,7 @@ def _answers(given: Given, faults: Faults) -> Answers:
 
 def _answer(given: One, faults: Faults = NO_FAULTS, request: Message | None = None) -> Answer:
     recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, faults)
+    _check("faults", faults, Faults)
     if isinstance(recorded, (bytes, bytearray, memoryview)):
         return Answer(Outgoing.from_bytes(bytes(recorded)), request=request, faults=faults)
     if not isinstance(recorded, (str, os.PathLike)):
@@ -364,6 +364,8 @@ def _answer(given: One, faults: Faults = NO_FAULTS, request: Message | None = No
         raise AnswerUnreadable(
             path=path[:20], why=N_("a str is a path"), hint=N_("give the octets of an answer as bytes")
         )
+    if os.path.isdir(path):
+        raise AnswerUnreadable(path=path, why=N_("it is a folder, and one answer is asked for"))
     answer = open_answers([path], times=faults.timing)[0].all[0]
     answer.request = request or answer.request
     answer.faults = faults

@@ -154,6 +154,12 @@ class Answer:
             self._readings[key] = reader.finish()
         return self._readings[key]
 
+    def closes(self, request: Message | None) -> bool:
+        """Whether the connection ends with it, where it is the answer to `request`."""
+        faults, reading = self.faults, self.reading(request.method if request else None)
+        cuts = (0 if faults.close_before else None, faults.truncate, faults.reset_after)
+        return not (reading.stays or reading.tunnel) or any(cut is not None and cut <= self.size for cut in cuts)
+
     @property
     def recorded(self) -> Reading:
         """What the octets mean to the request they were recorded for."""
@@ -202,7 +208,7 @@ class Answers:
         """See that answers that are to go out as they came have the times for that. Raises UsageError."""
         if any(answer.faults.timing for answer in self.all) and not any(answer.times for answer in self.all):
             hint = N_("httpwire send --times keeps them beside the answer")
-            raise UsageError(N_("no times were recorded for these answers"), hint=hint)
+            raise UsageError(N_("--timing recorded: no times were recorded for these answers"), hint=hint)
 
     def close(self) -> None:
         for answer in self.all:

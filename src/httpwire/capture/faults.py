@@ -31,6 +31,9 @@ class Faults(Record):
         reset_after: int | None = None,
         close_before: bool = False,
     ) -> Faults:
+        for count in (segment, truncate, reset_after):
+            if count is not None and type(count) is not int:
+                raise TypeError(f"a fault counts whole octets, not {count!r}")
         for number in (delay, segment, throttle, truncate or 0, reset_after or 0):
             if number < 0:
                 raise ValueError(f"a fault takes a number from 0, not {number!r}")

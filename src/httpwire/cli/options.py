@@ -159,7 +159,7 @@ def _left(option: Option, tr: Translator) -> str:
 
 def table(rows: list[tuple[str, str]], columns: int) -> Iterator[str]:
     """Rows of a term and what it means, wrapped to `columns`."""
-    left = min(30, columns // 2 - 4, max(width(term) for term, _ in rows) + 2)
+    left = min(30 if columns >= 60 else columns // 2 - 2, max(width(term) for term, _ in rows) + 2)
     for term, meaning in rows:
         head = padded("  " + term, left + 2)
         folded = wrapped(meaning, max(16, columns - left - 3))

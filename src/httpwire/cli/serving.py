@@ -84,7 +84,7 @@ class _Teller(Listener):
         self.octets = 0
         self.keeping = Keeping()
 
-    def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
+    def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool = True) -> None:
         self.octets += arrival.octets if arrival.file else 0
         self.complete += arrival.complete
         self.surplus += arrival.ending is Ending.SURPLUS
@@ -99,7 +99,7 @@ class _Teller(Listener):
             return
         tr = self._tr
         self._lines += visits.arrival_lines(arrival, tr, notes=self._notes)
-        if arrival.complete and self._answers:
+        if arrival.complete and self._answers and wanted:
             if answer:
                 self._lines.append(visits.answer_line(answer, tr))
                 self._tell_mismatches(arrival, answer)

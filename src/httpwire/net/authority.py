@@ -83,15 +83,15 @@ class Authority:
             wanted = name.lower() if name and re.fullmatch(_HOST, name) else ""
             if not name and isinstance(sock, ssl.SSLSocket) and sock.family != getattr(socket, "AF_UNIX", None):
                 wanted = sock.getsockname()[0]  # none is asked for where the URL has an address: that of this end
-            if wanted and wanted not in known:
+            if wanted and (name or wanted not in known):
                 try:
                     sock.context = named(wanted)
                 except UsageError:  # raised in here it would be printed, and be no alert of any use
                     return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
             return None
 
-        known = {*_LOOPBACK, *map(_checked, names)}
-        made = self._presenting(tuple(known), alpn)
+        known = (*_LOOPBACK, *map(_checked, names))
+        made = self._presenting(known, alpn)
         made.sni_callback = choose
         return made
 
@@ -204,7 +204,8 @@ def trust_advice(path: str) -> tuple[tuple[str, str], ...]:
     """How a person lets a client trust the certificate at `path`: pairs of a message id and a command (for Firefox,
     the file to import)."""
     file = shlex.quote(path)
-    chrome = f'certutil -d "sql:$HOME/.pki/nssdb" -A -t C,, -n httpwire -i {file}'
+    # Chrome takes this folder where it is there, and another one, which depends on its version, where it is not.
+    chrome = f'mkdir -p "$HOME/.pki/nssdb" && certutil -d "sql:$HOME/.pki/nssdb" -A -t C,, -n httpwire -i {file}'
     macos = f"security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db {file}"
     return (
         (N_("curl"), f"curl --cacert {file}"),

@@ -15,6 +15,7 @@ import selectors
 import socket
 import threading
 import time
+from functools import partial
 
 from httpwire.capture.answers import Answer, Answers
 from httpwire.capture.arrival import Arrival
@@ -46,8 +47,9 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Listener:
     """Is told what happens; this one does not care."""
 
-    def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
-        """A request has come and is kept; `answer` is what it gets (None: nothing)."""
+    def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool = True) -> None:
+        """A request has come and is kept; `answer` is what it gets, None where none was recorded for it, or where it is
+        not `wanted`: it came behind one that ends the connection."""
 
     def left(self, arrival: Arrival, sent: int, size: int, why: str) -> None:
         """The client of `arrival` took only `sent` of `size` octets of the answer."""
@@ -154,6 +156,7 @@ class Server:
             self._run_timers()
             self._sweep()
             self._flush()
+            self._tell()
             while self._due:
                 due, self._due = self._due, {}
                 for session in due:
@@ -161,10 +164,13 @@ class Server:
             if self.full and not self.ending:
                 self.end(Ending.GIVEN_UP)
             self._flush()
-            told, self._told = self._told, []
+            self._tell()
+        self._listener.turned()
+
+    def _tell(self) -> None:
+        told, self._told = self._told, []
         for tell, facts in told:
             tell(*facts)
-        self._listener.turned()
 
     def _flush(self) -> None:
         """Put what has come where it is kept: only then is it told, and answered."""
@@ -354,9 +360,9 @@ class Server:
         """The answer to what has no recorded one."""
         return self._refuse(arrival) if self._refuse else None
 
-    def arrived(self, arrival: Arrival, answer: Answer | None) -> None:
+    def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool) -> None:
         """A request has come whole."""
-        self._told.append((self._listener.arrived, (arrival, answer)))
+        self._told.append((partial(self._listener.arrived, wanted=wanted), (arrival, answer)))
 
     def kept(self, arrival: Arrival) -> None:
         """What is no whole request has been kept."""

@@ -61,6 +61,7 @@ class Session:
         self._finished_at = self._reset_at = 0.0
         self._sent_at = 0.0  # when an octet of an answer last went out
         self._resetting = False
+        self._closing = False  # an answer that is due ends the connection: what comes behind it gets none
         self._deaf = False  # what still comes belongs to a request that was given up
         self._expecting: Head | None = None  # a request that waits for 100 (Continue), behind others
         self._unread_from = 0  # octets that had come when they could be read no more
@@ -149,13 +150,15 @@ class Session:
             self._close_with(server.refusal(arrival) if arrival.ending is Ending.REFUSED else None, arrival)
             return
         answer, position = self._early or (None, 0)
-        wanted = not self._last
+        wanted = not self._last and not self._closing
         if wanted and not self._early and arrival.message and arrival.message.head:
             answer = server.choose(arrival.message.head)
         self._early = None
-        server.arrived(arrival, answer)
+        server.arrived(arrival, answer, wanted=wanted)
         if wanted:
-            self._queue.append((arrival, answer or server.refusal(arrival), position))
+            given = answer or server.refusal(arrival)
+            self._closing = given is None or arrival.closes or given.closes(arrival.message)
+            self._queue.append((arrival, given, position))
             if len(self._queue) > _QUEUED:
                 self._watch(self._wanted(self.transport.send_needs))
         server.due(self)
