@@ -263,7 +263,8 @@ class Server:
     def _welcome(self, sock: socket.socket, peer: str) -> None:
         sock.setblocking(False)  # noqa: FBT003  # the library's own
         if sock.family != getattr(socket, "AF_UNIX", None):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # some systems refuse it for a client that has left again
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.taken += 1
         session = Session(self, self._tls(sock), peer, self.taken)
         self._sessions[session] = None

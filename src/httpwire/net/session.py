@@ -324,7 +324,7 @@ class Session:
             try:
                 self.transport.finish()
             except OSError:
-                self.close(Ending.FAILED)
+                self.end(Ending.FAILED)  # the client has gone: what it had begun is kept
                 return
             self._watch(READ)
 
