@@ -64,6 +64,7 @@ class Authority:
         self.created = created
         self._certificate = certificate
         self._key = key
+        self._leaf_key = ec.generate_private_key(ec.SECP256R1())  # one for all names, for as long as this lives
 
     def context(self, alpn: tuple[str, ...], names: tuple[str, ...] = ()) -> ssl.SSLContext:
         """A server's context that offers the protocols `alpn`. A client that asks for a host name gets a certificate
@@ -105,9 +106,10 @@ class Authority:
         return made
 
     def _leaf(self, names: tuple[str, ...]) -> bytes:
-        """A new key and its certificate for `names`, as PEM."""
+        """The key and a new certificate for `names`, as PEM."""
         until = min(datetime.datetime.now(datetime.UTC) + _LEAF_LIFE, self._certificate.not_valid_after_utc)
         return _signed(
+            self._leaf_key,
             names[0] if len(names[0]) <= 64 else "httpwire",  # X.520 has no room for more; the names below count
             until,
             (self._certificate.subject, self._key),
@@ -254,13 +256,13 @@ def _general(name: str) -> x509.GeneralName:
 
 
 def _signed(
+    key: _Key,
     common: str,
     until: datetime.datetime,
     issuer: tuple[x509.Name, _Key] | None,
     *extensions: tuple[x509.ExtensionType, bool],
 ) -> bytes:
-    """A new key and its certificate as PEM; without `issuer` it signs itself. With each extension: whether critical."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """The key and its certificate as PEM; without `issuer` it signs itself. With each extension: whether critical."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
     name, signer = issuer or (subject, key)
     since = datetime.datetime.now(datetime.UTC) - _EARLIER
@@ -279,6 +281,7 @@ def _make(path: str) -> bool:
         who = getpass.getuser()
     who = f"{who}@{socket.gethostname()}".encode("ascii", "replace").decode("ascii")
     data = _signed(
+        ec.generate_private_key(ec.SECP256R1()),
         f"httpwire local authority ({who[:37]})",  # 64 characters at most: X.520
         datetime.datetime.now(datetime.UTC) + _AUTHORITY_LIFE,
         None,
