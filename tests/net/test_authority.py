@@ -556,7 +556,7 @@ class TestOwnCertificate:
         with pytest.raises(UsageError, match=r"can't use the TLS file .*cert\.pem: "):
             own_context(f"{tmp_path}/cert.pem", "", ALPN)
         other = tmp_path / "other.pem"
-        other.write_bytes(ours._leaf(("other.test",)))
+        other.write_bytes(open_authority(f"{tmp_path}/another")._leaf(("other.test",)))
         with pytest.raises(UsageError, match=r"cert\.pem, .*other\.pem: key values mismatch"):
             own_context(f"{tmp_path}/cert.pem", str(other), ALPN)
 
