@@ -545,7 +545,7 @@ class TestOwnCertificate:
         met = meet(own_context(str(pair), "", ALPN), trusting(ours.certificate_path), "own.test")
         assert (met.names, met.asked, met.alpn) == (["own.test"], "own.test", "http/1.1")
 
-    def test_in_two(self, ours: Authority, pair: Path, tmp_path: Path) -> None:
+    def test_in_two(self, pair: Path, tmp_path: Path) -> None:
         octets = pair.read_bytes()
         cut = octets.index(b"-----BEGIN CERTIFICATE")
         (tmp_path / "cert.pem").write_bytes(octets[cut:])
