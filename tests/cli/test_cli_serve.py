@@ -375,7 +375,7 @@ class TestMatching:
             assert server.ask(get(b"/a", method=b"PUT")).startswith(FOUR_OH_FOUR)
             ran = server.ended(signal.SIGINT)
         told(ran)
-        assert ran.stderr.count("404") == 7
+        assert ran.stderr.count("404: ") == 7
 
     def test_then_by_host(self, tmp_path: Path) -> None:
         pair(tmp_path / "all", "1", get(host=b"one"), ok(b"one"))
