@@ -156,9 +156,8 @@ class Answer:
 
     def closes(self, request: Message | None) -> bool:
         """Whether the connection ends with it, where it is the answer to `request`."""
-        faults, reading = self.faults, self.reading(request.method if request else None)
-        cuts = (0 if faults.close_before else None, faults.truncate, faults.reset_after)
-        return not (reading.stays or reading.tunnel) or any(cut is not None and cut <= self.size for cut in cuts)
+        reading, cut_at = self.reading(request.method if request else None), self.faults.cut_at
+        return not (reading.stays or reading.tunnel) or (cut_at is not None and cut_at <= self.size)
 
     @property
     def recorded(self) -> Reading:

@@ -40,6 +40,14 @@ class Faults(Record):
         values = (timing, delay, segment, throttle, truncate, reset_after, close_before)
         return tuple.__new__(cls, values)
 
+    @property
+    def cut_at(self) -> int | None:
+        """After how many octets of an answer they end the connection; None where they don't."""
+        if self is NO_FAULTS:
+            return None
+        cuts = (0 if self.close_before else None, self.truncate, self.reset_after)
+        return min((cut for cut in cuts if cut is not None), default=None)
+
 
 #: An answer goes out whole, at once.
 NO_FAULTS = Faults()

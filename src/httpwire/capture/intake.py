@@ -199,22 +199,13 @@ class Intake:
         return self._end(Ending.SURPLUS, message, closes=closes, suffix=SURPLUS)
 
     def _end(self, ending: Ending, message: Message | None, *, closes: bool = False, suffix: str = "") -> Arrival:
-        arrival = Arrival(
-            self._number,
-            self._begun_at,
-            self._peer,
-            self._connection,
-            self._begun,
-            self._offset,
-            message,
-            ending,
-            name=self.name,
-            closes=closes,
-        )
+        came = (self._number, self._begun_at, self._peer, self._connection, self._begun, self._offset, message, ending)
+        arrival = Arrival(*came, name=self.name, closes=closes)
         piece, self._piece = self._piece, None
         self._number = 0
         if piece:
-            arrival = arrival.replace(file=self._keeping.keep(piece, arrival, suffix))
+            file = self._keeping.keep(piece, arrival, suffix)
+            arrival = Arrival(*came, file, self.name, closes=closes)
         return arrival
 
 

@@ -216,6 +216,7 @@ class Folder(Keeping):
     def __init__(self, path: str) -> None:
         """Raises OutputUnwritable."""
         self.path = path
+        self._prefix = os.path.join(path, "")
         self._folder = self._index = -1
         self._made = not os.path.isdir(path)
         try:
@@ -257,8 +258,8 @@ class Folder(Keeping):
             name = self._link(piece.spool, name, ending) if piece.spool else self._write(piece.held(), name, ending)
         except OSError as error:
             raise _failed(os.path.join(self.path, name), error) from error
-        self._lines.append(self._encode(as_object(arrival.replace(number=number, file=name))))
-        return os.path.join(self.path, name)
+        self._lines.append(self._encode(as_object(arrival) | {"number": number, "file": name}))
+        return self._prefix + name
 
     def _write(self, octets: bytes, wanted: str, ending: str) -> str:
         """Make a file of `octets`; gives the name it got."""
@@ -315,6 +316,7 @@ class Folder(Keeping):
         self._folder = self._index = -1
 
 
+_UNSAFE = re.compile("[^0-9A-Za-z._]+")
 _NUMBERED = re.compile(r"([0-9]{4,})(?:-.*)?\.http(?:\..*)?\Z", re.DOTALL)
 
 
@@ -352,5 +354,5 @@ def _label(arrival: Arrival) -> str:
     if not line:
         return ""
     target = line.target.partition(b"?")[0].decode("latin-1").strip("/")
-    words = [re.sub(r"[^0-9A-Za-z._]+", "-", word).strip("-.")[:60] for word in (line.method.decode("latin-1"), target)]
+    words = [_UNSAFE.sub("-", word).strip("-.")[:60] for word in (line.method.decode("latin-1"), target)]
     return "".join(f"-{word}" for word in words if word)

@@ -85,10 +85,14 @@ class _Teller(Listener):
         self.keeping = Keeping()
 
     def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool = True) -> None:
-        self.octets += arrival.octets if arrival.file else 0
-        self.complete += arrival.complete
-        self.surplus += arrival.ending is Ending.SURPLUS
-        self.incomplete += not arrival.complete and arrival.ending is not Ending.SURPLUS
+        if arrival.file:
+            self.octets += arrival.octets
+        if arrival.complete:
+            self.complete += 1
+        elif arrival.ending is Ending.SURPLUS:
+            self.surplus += 1
+        else:
+            self.incomplete += 1
         if self._json:
             import json
 

@@ -44,8 +44,8 @@ class Delivery:
         self._faults = faults = answer.faults
         self._begun = time.monotonic() + faults.delay
         self._start = start
-        cuts: list[int] = [cut for cut in (faults.truncate, faults.reset_after) if cut is not None]
-        self.stop: int = min([answer.size, *cuts, *((0,) if faults.close_before else ())])
+        cut_at = faults.cut_at
+        self.stop: int = answer.size if cut_at is None else min(answer.size, cut_at)
         self.done = False  #: all that is to be sent is sent
         self.wake_at: float | None = None  #: when to go on (monotonic seconds); None: once the transport takes more
         self._told = told
@@ -54,10 +54,8 @@ class Delivery:
     @property
     def cut(self) -> bool:
         """Whether the answer's faults end the connection where the delivery ends."""
-        faults = self.answer.faults
-        return faults.close_before or any(
-            cut is not None and cut <= self.position for cut in (faults.truncate, faults.reset_after)
-        )
+        cut_at = self._faults.cut_at
+        return cut_at is not None and cut_at <= self.position
 
     def push(self, transport: Transport, now: float) -> int:
         """Write what may go out now; gives how many octets went. Raises OSError, RequestUnreadable."""

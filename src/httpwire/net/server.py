@@ -363,7 +363,8 @@ class Server:
 
     def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool) -> None:
         """A request has come whole."""
-        self._told.append((partial(self._listener.arrived, wanted=wanted), (arrival, answer)))
+        tell = self._listener.arrived if wanted else partial(self._listener.arrived, wanted=False)
+        self._told.append((tell, (arrival, answer)))
 
     def kept(self, arrival: Arrival) -> None:
         """What is no whole request has been kept."""

@@ -112,8 +112,8 @@ class Session:
         self.came += len(data)
         if self._deaf or server.failure:
             return
-        came = WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data)
-        if self.log:
+        came = WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data) if self.log else None
+        if self.log and came:
             self.log.record(came)
         intake = self._intake
         if intake is None:
@@ -123,7 +123,7 @@ class Session:
                 server.note(self, N_("plain HTTP came to a port that speaks TLS: the client needs https://"))
             intake.name = self.transport.name
         events = intake.feed(data)
-        if self.log:
+        if self.log and came:
             self.log.read(came)
         for event in events:
             if isinstance(event, Arrival):

@@ -130,12 +130,13 @@ class Message(Record):
 
     def moved(self, start: int) -> Message:
         """A message without findings and trailers, as it would be if it began at `start`."""
-        by = start - self.start
+        direction, began, content_start, stop, head, framing, complete, octets, chunks, _, _, raw = self
+        by = start - began
         if not by:
             return self
-        head = self.head and Head(self.direction, self.head.raw, self.head.start + by, self.head.line)
-        stops = self.content_start + by, self.stop + by
-        values = (self.direction, start, *stops, head, *self[5:9], (), (), self.raw)
+        if head:
+            head = Head(direction, head.raw, head.start + by, head.line)
+        values = (direction, start, content_start + by, stop + by, head, framing, complete, octets, chunks, (), (), raw)
         return tuple.__new__(Message, values)
 
     @property

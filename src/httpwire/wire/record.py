@@ -8,7 +8,7 @@ neither is used here (docs/architecture.md has the figures).
 
 from __future__ import annotations
 
-from operator import itemgetter
+from collections import _tuplegetter  # type: ignore[attr-defined]  # what namedtuple reads with: half a property's cost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def at(index: int) -> Any:
     """The field at `index` of a Record."""
-    return property(itemgetter(index))
+    return _tuplegetter(index, None)
 
 
 class Record(tuple):  # type: ignore[type-arg]  # a tuple's own item types say nothing about named fields
