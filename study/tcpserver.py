@@ -28,10 +28,12 @@ class TCPServer:
             reply = "server_send.txt" if os.path.exists("server_send.txt") else None
 
             # クライアントから届いたリクエストは、そのままファイルに書き出す
-            with httpwire.record("server_recv.txt", listen="localhost:8080", reply=reply, count=1) as server:
+            with httpwire.record(
+                "server_recv.txt", listen="localhost:8080", reply=reply, count=1, keep=False
+            ) as server:
                 # クライアントからの接続を待つ
                 print("=== クライアントからの接続を待ちます ===", flush=True)
-                server.wait(seconds=None)
+                server.wait(seconds=None, answered=False)
                 peer = next(arrival.peer for arrival in server.arrivals if arrival.complete)
                 host, _, port = peer.rpartition(":")
                 remote_address = (host.strip("[]"), int(port))

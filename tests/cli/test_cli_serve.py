@@ -607,6 +607,15 @@ class TestFaults:
         assert ran.status == 0
         told(ran)
 
+    def test_what_is_cut_and_what_is_too_short_for_it_is_told(self, folder: Path) -> None:
+        for cut, telling, whole in (("40", "cut after 40 of", False), ("999999", "fewer than 999,999 bytes", True)):
+            with listening(folder, "serve", "a.txt", "--count", "1", "--truncate", cut) as server:
+                server.ask(get())
+                ran = server.ended()
+            assert telling in ran.stderr
+            assert ("goes out whole" in ran.stderr) == whole
+            assert ("cut short" in ran.stderr) != whole
+
     def test_reset(self, folder: Path) -> None:
         with listening(folder, "serve", "a.txt", "--count", "1", "--reset-after", "40") as server:
             with pytest.raises(ConnectionResetError):

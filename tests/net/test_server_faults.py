@@ -279,6 +279,17 @@ class TestNothing:
         assert "1 request, 10 connections that sent nothing" in ran.stderr
         assert (tmp_path / "it.http").read_bytes() == GET
 
+    def test_who_fails_in_a_handshake_has_not_been_silent(self, tmp_path: Path, tls: ServerTls) -> None:
+        (tmp_path / "a.txt").write_bytes(OK)
+        with started(tmp_path, "serve", "a.txt", "--cert", tls.cert) as server:
+            connect(server.port).close()
+            with connect(server.port) as client:
+                client.sendall(b"\x16\x03\x01\x00\x20" + bytes(32))
+                to_the_end(client)
+            ran = server.end(signal.SIGINT)
+        assert "the TLS handshake failed" in ran.stderr
+        assert "0 requests, 1 connection that sent nothing" in ran.stderr
+
     def test_they_are_closed_when_they_have_been_still_for_too_long(self) -> None:
         with httpwire.record(limits=ServerLimits(idle=0.4)) as server, connect(server.port) as client:
             began = time.monotonic()
@@ -1609,7 +1620,7 @@ class TestTooMany:
             client.settimeout(0.4)
             with pytest.raises(TimeoutError):
                 client.recv(1)
-            assert any("2 connections are open" in note for note in server.notes)
+            assert sum("2 connections are open" in note for note in server.notes) == 1, "told once, not all the time"
             busy[0].sendall(octets[-1:])
             assert exactly(busy[0], len(OK)) == OK
             client.settimeout(20)

@@ -400,6 +400,16 @@ class TestExchanges:
         assert files[1].read_bytes() == tunnel
         assert server.requests == [path.read_bytes() for path in files]
 
+    def test_octets_that_are_not_to_be_kept_are_in_the_file_alone(self, tmp_path: Path) -> None:
+        with httpwire.serve(OK, into=tmp_path / "all", keep=False) as server:
+            ask(server, GET, POST)
+            exchanges = server.wait(2)
+            with pytest.raises(ValueError, match="not kept"):
+                _ = server.requests
+        assert (tmp_path / "all").read_bytes() == GET + POST
+        assert [raw(exchange) for exchange in exchanges] == [(None, None)] * 2
+        assert [exchange.request and exchange.request.method for exchange in exchanges] == [b"GET", b"POST"]
+
     def test_a_connection_without_octets_is_no_exchange(self) -> None:
         with httpwire.serve(OK) as server:
             connect(server).close()
@@ -454,6 +464,37 @@ class TestWait:
             assert not waiting.done()
             ask(server, POST)
             assert [exchange.request.raw for exchange in waiting.result(20) if exchange.request] == [GET, POST]
+
+    def test_it_waits_for_the_answer_too_unless_told_otherwise(self) -> None:
+        with httpwire.serve(OK, faults=Faults(delay=0.3)) as server, connect(server) as client:
+            client.sendall(GET)
+            assert [raw(exchange) for exchange in server.wait(answered=False)] == [(GET, None)]
+            assert [raw(exchange) for exchange in server.wait()] == [(GET, OK)]
+
+    @pytest.mark.parametrize(
+        "faults",
+        [Faults(truncate=5), Faults(reset_after=5), Faults(close_before=True), Faults(delay=0.1, truncate=0)],
+        ids=repr,
+    )
+    def test_an_answer_that_is_cut_has_been_given(self, faults: Faults) -> None:
+        with httpwire.serve(OK, faults=faults) as server, connect(server) as client:
+            client.sendall(GET * 2)
+            assert len(server.wait(2)) == 2, "the second one came, too, and gets nothing"
+
+    def test_who_takes_no_answer_is_not_waited_for_when_gone(self) -> None:
+        large = ok(b"x" * (8 << 20))
+        with httpwire.serve(large) as server:
+            with connect(server) as client:
+                client.sendall(GET)
+                server.wait(answered=False)
+                with pytest.raises(TimedOut):
+                    server.wait(seconds=0.05)
+            assert len(server.wait(1)) == 1
+
+    def test_a_request_that_gets_no_answer_needs_none(self) -> None:
+        with httpwire.record() as server, connect(server) as client:
+            client.sendall(GET)
+            assert [raw(exchange) for exchange in server.wait()] == [(GET, None)]
 
     def test_requests_that_are_not_whole_do_not_count(self) -> None:
         with httpwire.serve(OK) as server:
@@ -851,7 +892,7 @@ class TestTheEnd:
         with server:
             client = connect(server)
             client.sendall(GET)
-            server.wait()
+            server.wait(answered=False)
             begun = time.monotonic()
         took = time.monotonic() - begun
         with client:

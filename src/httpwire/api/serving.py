@@ -14,6 +14,7 @@ from httpwire.capture.answers import Answer, Answers, open_answers, plain
 from httpwire.capture.arrival import Arrival
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.keeping import File, Folder, Keeping, Sequence
+from httpwire.capture.model import Connection
 from httpwire.capture.raw import Outgoing
 from httpwire.errors import AnswerUnreadable, TimedOut, UsageError
 from httpwire.language import N_
@@ -65,13 +66,17 @@ class _Notes(Listener):
 
     def __init__(self) -> None:
         self.arrivals: list[Arrival] = []
+        self.complete = 0
         self.notes: list[str] = []
         self.changed = threading.Condition()
         self.ended = False
 
-    def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool = True) -> None:  # noqa: ARG002
+    def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool = True) -> None:  # noqa: ARG002  # all are
+        self.arrivals.append(arrival)
+        self.complete += arrival.complete
+
+    def turned(self) -> None:
         with self.changed:
-            self.arrivals.append(arrival)
             self.changed.notify_all()
 
     def noted(self, peer: str, note: str, details: dict[str, object]) -> None:
@@ -92,6 +97,7 @@ class Running:
         reading: Limits | None,
         tls: ServerTls | None,
         refuse: Callable[[Arrival], Answer | None] | None,
+        keep: bool,
     ) -> None:
         self._answers = answers
         self._keeping = keeping
@@ -101,6 +107,7 @@ class Running:
         self._fault: BaseException | None = None
         self.certificate_path = ""  #: the file to trust, where the certificates are httpwire's own (str)
         self._secure = tls is not None
+        self._keep = keep
         _check("listen", where, str)
         place = listening.parse_listen(where)
         _check("count", count, int, least=1)
@@ -126,7 +133,7 @@ class Running:
             refuse=refuse,
             listener=self._listener,
             stop=self._stop,
-            keep=True,
+            log=lambda peer: Connection(peer, keep=keep, limits=reading),
         )
         self.address = listening.address_of(self._sockets[0])  #: as "127.0.0.1:49152"
 
@@ -146,14 +153,17 @@ class Running:
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """What came and what was answered, in the order in which the requests began; each message has its octets."""
+        """What came and what was answered, in the order in which the requests began; each message has its octets, where
+        they are kept."""
         with self._server.lock:
             found = [e for connection in self._server.connections.values() for e in connection.exchanges]
         return sorted(found, key=lambda exchange: exchange.timing.request_start or 0)
 
     @property
     def requests(self) -> list[bytes]:
-        """The octets of each complete request, in order."""
+        """The octets of each complete request, in order. Raises ValueError where they are not to be kept."""
+        if not self._keep:
+            raise ValueError("the octets of the requests were not kept")
         whole = sorted((arrival for arrival in self.arrivals if arrival.complete), key=lambda arrival: arrival.number)
         with self._server.lock:
             sent = {n: connection.octets(Direction.REQUEST) for n, connection in self._server.connections.items()}
@@ -170,18 +180,20 @@ class Running:
         """What else happened: a failed TLS handshake, say."""
         return list(self._listener.notes)
 
-    def wait(self, count: int = 1, seconds: float | None = _LONG) -> list[Exchange]:
-        """The exchanges, once `count` complete requests have come. Raises TimedOut after `seconds` (None: no limit)."""
-        listener = self._listener
+    def wait(self, count: int = 1, seconds: float | None = _LONG, *, answered: bool = True) -> list[Exchange]:
+        """The exchanges, once `count` complete requests have come and (with `answered`) have had all that they get.
+
+        Raises TimedOut after `seconds` (None: no limit), UsageError where the server has ended before."""
+        listener, server = self._listener, self._server
 
         def come() -> bool:
-            return listener.ended or sum(arrival.complete for arrival in listener.arrivals) >= count
+            return listener.ended or (listener.complete >= count and (not answered or server.settled >= count))
 
         with listener.changed:
             if not listener.changed.wait_for(come, seconds):
                 raise TimedOut(seconds=f"{seconds:g}")
         self._raise()
-        if sum(arrival.complete for arrival in self.arrivals) < count:
+        if listener.complete < count:
             raise UsageError(N_("the server has ended, and no more requests come"))
         return self.exchanges
 
@@ -259,14 +271,17 @@ def record(
     limits: ServerLimits | None = None,
     reading: Limits | None = None,
     tls: ServerTls | None = None,
+    keep: bool = True,
 ) -> Running:
     """A server that keeps what clients send, and answers with `reply` or closes the connection.
 
     `into` is a file for the first complete request, or a folder (there already, or ending with a slash) for all of
-    them. Raises UsageError, OutputUnwritable, ListenFailed.
+    them. `keep`: hold the octets of every connection for `exchanges` and `requests`; without it memory stays flat.
+    Raises UsageError, OutputUnwritable, ListenFailed.
     """
     answers = None if reply is None else Answers(others=[_answer(reply)])
-    return _running(listen, answers, into, File, count=count, limits=limits, reading=reading, tls=tls, refuse=None)
+    limited = {"count": count, "limits": limits, "reading": reading}
+    return _running(listen, answers, into, File, **limited, tls=tls, keep=keep, refuse=None)
 
 
 def serve(
@@ -279,12 +294,13 @@ def serve(
     limits: ServerLimits | None = None,
     reading: Limits | None = None,
     tls: ServerTls | None = None,
+    keep: bool = True,
 ) -> Running:
     """A server that answers with recorded octets, exactly.
 
     `answers`: one answer for every request; a folder of recorded exchanges; several, of which each request gets the
     next and the last one stays; or a mapping from "METHOD TARGET" to one or several. `faults` are for all of them,
-    Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder.
+    Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder. `keep` is as in `record`.
     Raises UsageError, AnswerUnreadable, OutputUnwritable, ListenFailed.
     """
     _check("faults", faults, Faults)
@@ -294,7 +310,8 @@ def serve(
     except UsageError:
         made.close()
         raise
-    return _running(listen, made, into, Sequence, count=count, limits=limits, reading=reading, tls=tls, refuse=_refusal)
+    limited = {"count": count, "limits": limits, "reading": reading}
+    return _running(listen, made, into, Sequence, **limited, tls=tls, keep=keep, refuse=_refusal)
 
 
 def _running(

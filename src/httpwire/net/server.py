@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _ACCEPTED = 64  # connections taken at once, before those that are open have their turn
 _PAUSE = 0.1  # seconds without accepting when the system has no more descriptors
+_CROWDED = 10.0  # seconds before it is told again
 _SWEEP = 0.25  # seconds between looks for what has been still for too long
 _GRACE = 2.0  # seconds for answers that are on their way when the server is to end
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -66,7 +67,7 @@ class Server:
     `seconds` are over (0: no limit).
 
     `tls` makes a Transport of an accepted socket. `refuse` gives the answer to what is no request, and to a request
-    that has no answer (None: the connection is closed). `keep` records connections with their octets in `connections`.
+    that has no answer (None: the connection is closed). `log` makes the record of a connection from a peer (str).
     """
 
     def __init__(
@@ -82,19 +83,20 @@ class Server:
         refuse: Callable[[Arrival], Answer | None] | None = None,
         listener: Listener | None = None,
         stop: int | None = None,
-        keep: bool = False,
+        log: Callable[[str], Connection] | None = None,
         seconds: float = 0.0,
     ) -> None:
         self.limits = limits or ServerLimits()
         self.now = time.monotonic()
         self.complete = 0  #: complete requests so far
+        self.settled = 0  #: those of them that have had all that they get
         self.taken = 0  #: connections so far
-        self.silent = 0  #: connections that ended without an octet
+        self.silent = 0  #: connections that ended without having said anything
         self.ending = False  #: no more requests are wanted
         self.stopped = False  #: `stop` was readable
         self.out_of_time = False  #: `seconds` were over
         self.failure: SaveFailed | None = None  #: what ended it, where keeping failed
-        self.connections: dict[int, Connection] = {}  #: with `keep`, those on which octets came, by their numbers
+        self.connections: dict[int, Connection] = {}  #: with `log`, those on which octets came, by their numbers
         self.lock = threading.Lock()  #: held while anything happens
         self._answers = answers
         self._keeping = keeping or Keeping()
@@ -103,7 +105,7 @@ class Server:
         self._tls = tls or Transport
         self._refuse = refuse
         self._listener = listener or Listener()
-        self._keep = keep
+        self._log = log
         self._known = Known()
         self._begun = 0  # requests that have begun
         self._sessions: dict[Session, None] = {}
@@ -116,6 +118,7 @@ class Server:
         self._until = self.now + seconds if seconds else 0.0
         self._end_at = 0.0  # when answers that are on their way are cut; 0: never
         self._accept_at = 0.0  # when to accept again; 0: now
+        self._crowded_until = 0.0  # when it is worth telling again that there is no room
         self._sockets = sockets
         self._selector = selectors.DefaultSelector()
         self._accept(on=True)
@@ -281,7 +284,9 @@ class Server:
     def _wait_for_room(self, note: str, **details: object) -> None:
         self._accept(on=False)
         self._accept_at = self.now + _PAUSE
-        self._told.append((self._listener.noted, ("", note, details)))
+        if self.now >= self._crowded_until:
+            self._crowded_until = self.now + _CROWDED
+            self._told.append((self._listener.noted, ("", note, details)))
 
     def _stop(self, descriptor: Any) -> None:
         """End by wish: answers that are on their way get a moment more."""
@@ -335,9 +340,9 @@ class Server:
 
     def log(self, peer: str) -> Connection | None:
         """A record for a new connection, where they are kept."""
-        if not self._keep:
+        if not self._log:
             return None
-        made = Connection(peer, keep=True, limits=self._reading)
+        made = self._log(peer)
         made.peer = peer
         made.began_ns, made.began_at = time.monotonic_ns(), time.time()
         return made
@@ -408,5 +413,5 @@ class Server:
         self._due.pop(session, None)
         if session.watched:
             self._selector.unregister(session.transport.sock)
-        if not session.came:
+        if session.silent:
             self.silent += 1

@@ -66,6 +66,7 @@ class Session:
         self._expecting: Head | None = None  # a request that waits for 100 (Continue), behind others
         self._unread_from = 0  # octets that had come when they could be read no more
         self.came = 0  #: octets so far
+        self.silent = True  #: the client has said nothing, not even what no handshake can be made of
 
     @property
     def busy(self) -> bool:
@@ -110,6 +111,7 @@ class Session:
         server = self._server
         self.moved_at = server.now
         self.came += len(data)
+        self.silent = False
         if self._deaf or server.failure:
             return
         came = WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data) if self.log else None
@@ -161,6 +163,8 @@ class Session:
             self._queue.append((arrival, given, position))
             if len(self._queue) > _QUEUED:
                 self._watch(self._wanted(self.transport.send_needs))
+        else:
+            server.settled += 1
         server.due(self)
 
     def _continue(self, head: Head) -> None:
@@ -212,6 +216,7 @@ class Session:
     def _broken(self, error: OSError) -> None:
         says = getattr(error, "says", "")
         if says:
+            self.silent = False
             self._server.note(self, says, why=error.strerror)
         if self._intake:
             arrival = self._intake.finish(Ending.FAILED)
@@ -241,6 +246,7 @@ class Session:
 
     def _begin(self, arrival: Arrival, answer: Answer | None, position: int) -> None:
         if answer is None:
+            self._server.settled += arrival.complete
             self._last = True
             self._queue.clear()
             return
@@ -254,6 +260,7 @@ class Session:
             try:
                 sent = self.transport.send(memoryview(octets))
             except OSError as error:
+                self._serving, self._delivery = (arrival, reading), Delivery(answer)
                 self._broken(error)
                 return
             if sent == len(octets):
@@ -291,6 +298,7 @@ class Session:
         arrival, reading = self._serving
         self._delivery = self._serving = None
         if delivery.cut:
+            server.settled += arrival.complete
             self._last = True
             self._queue.clear()
         else:
@@ -300,6 +308,7 @@ class Session:
     def _answered(self, arrival: Arrival, reading: Reading) -> None:
         """An answer is out: the connection goes on, or not, as it implies."""
         self._sent_at = self._server.now
+        self._server.settled += arrival.complete
         if not reading.tunnel and (not reading.stays or arrival.closes):
             self._last = True
             self._queue.clear()
@@ -394,6 +403,10 @@ class Session:
         if self.closed:
             return
         self.closed = True
+        owed = [arrival for arrival, _, _ in self._queue]
+        if self._serving:
+            owed.append(self._serving[0])
+        self._server.settled += sum(arrival.complete for arrival in owed)
         self._server.forget(self)
         if self._resetting:
             self.transport.reset()

@@ -58,6 +58,8 @@ def answers_lines(
         else:
             yield tr("answer"), tr("{name}: {size}, to {asked}", **facts)
         yield "", tr(_then(answer))
+        if answer.faults.cut_at is not None and not _is_cut(answer):
+            yield tr("warning"), tr("it has fewer than {n} bytes: it goes out whole", n=f"{answer.faults.cut_at:,}")
         if response is None:
             yield tr("warning"), tr("there is no final answer in it")
         elif not response.complete:
@@ -79,15 +81,20 @@ def _then(answer: Answer) -> str:
     reading, faults = answer.recorded, answer.faults
     if faults.close_before:
         return N_("in its place the connection is closed")
-    if faults.truncate is not None and faults.truncate <= answer.size:
-        return N_("it is cut short, and the connection closed")
-    if faults.reset_after is not None and faults.reset_after <= answer.size:
+    if _is_cut(answer):
+        if faults.reset_after is None:
+            return N_("it is cut short, and the connection closed")
         return N_("it is cut short, and the connection reset")
     if reading.tunnel:
         return N_("after it the connection is a tunnel: what comes then is not answered")
     if reading.stays:
         return N_("after it the connection stays open")
     return N_("after it the connection is closed")
+
+
+def _is_cut(answer: Answer) -> bool:
+    cut_at = answer.faults.cut_at
+    return cut_at is not None and cut_at <= answer.size
 
 
 def _asked(request: Message) -> str:
@@ -153,7 +160,10 @@ def answer_line(answer: Answer | None, tr: Translator) -> Line:
     """What a request gets."""
     if answer is None:
         return tr("answer"), tr("none: the connection is closed")
-    return tr("answer"), tr("{name}, {size}", name=_name(answer, tr), size=bytes_of(answer.size, tr))
+    facts = {"name": _name(answer, tr), "size": bytes_of(answer.size, tr)}
+    if _is_cut(answer):
+        return tr("answer"), tr("{name}, cut after {sent} of {size}", **facts, sent=f"{answer.faults.cut_at:,}")
+    return tr("answer"), tr("{name}, {size}", **facts)
 
 
 def kept_line(arrival: Arrival, tr: Translator) -> Line:
