@@ -2,12 +2,12 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from httpwire.api.given import Scripted as Scripted
     from httpwire.api.sending import open_transfer as open_transfer
     from httpwire.api.sending import save as save
     from httpwire.api.sending import send as send
     from httpwire.api.sending import send_all as send_all
     from httpwire.api.serving import Running as Running
-    from httpwire.api.serving import Scripted as Scripted
     from httpwire.api.serving import record as record
     from httpwire.api.serving import serve as serve
     from httpwire.capture.arrival import Arrival as Arrival
@@ -34,7 +34,7 @@ _HOMES = {
     "Arrival": "httpwire.capture.arrival",
     "Faults": "httpwire.capture.faults",
     "Running": "httpwire.api.serving",
-    "Scripted": "httpwire.api.serving",
+    "Scripted": "httpwire.api.given",
     "ServerLimits": "httpwire.net.options",
     "ServerTls": "httpwire.net.options",
     "record": "httpwire.api.serving",

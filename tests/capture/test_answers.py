@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from httpwire.capture.answers import Answer, Answers, Reading, minimal, open_answers, plain
+from httpwire.capture.answers import Answer, Answers, Reading, minimal, plain
+from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import BLOCK, Outgoing
 from httpwire.capture.times import Times, read_times
 from httpwire.errors import AnswerUnreadable, RequestUnreadable

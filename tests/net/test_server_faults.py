@@ -31,7 +31,7 @@ from loopback import GET, ok, reset, until_closed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from httpwire.api.serving import One
+    from httpwire.api.given import One
 
 PROC = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process has")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

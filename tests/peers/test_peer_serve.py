@@ -18,7 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from conftest import Ran
-from httpwire.api.serving import Running, Scripted
+from httpwire.api.given import Scripted
+from httpwire.api.serving import Running
 from httpwire.capture.faults import Faults
 from peers.browser import chromium, curl, index_of, kept_as_tapped, running, served_as_tapped, sha256
 from peers.reading import ask, read_answers

@@ -10,55 +10,30 @@ from __future__ import annotations
 import os
 import threading
 
-from httpwire.capture.answers import Answer, Answers, open_answers, plain
+from httpwire.api.given import answer_of, answers_of, check
+from httpwire.capture.answers import Answer, Answers, plain
 from httpwire.capture.arrival import Arrival
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.keeping import File, Folder, Keeping, Sequence
 from httpwire.capture.model import Connection
 from httpwire.capture.raw import Outgoing
-from httpwire.errors import AnswerUnreadable, TimedOut, UsageError
+from httpwire.errors import TimedOut, UsageError
 from httpwire.language import N_
 from httpwire.net import listening
 from httpwire.net.options import ServerLimits, ServerTls
 from httpwire.net.server import Listener, Server
 from httpwire.wire.content import Limits
 from httpwire.wire.element import Direction
-from httpwire.wire.head import Head
-from httpwire.wire.message import Message
-from httpwire.wire.record import Record, at
-from httpwire.wire.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from typing import Any, Self
 
+    from httpwire.api.given import Given, One
     from httpwire.wire.exchange import Exchange
 
-    #: An answer's octets, or the path of a file that holds them.
-    Recorded = bytes | bytearray | memoryview | str | os.PathLike[str]
-
 _LONG = 30.0  # seconds
-
-
-class Scripted(Record):
-    """An answer that goes out with `faults`."""
-
-    __slots__ = ()
-    FIELDS = ("answer", "faults")
-    answer: Recorded = at(0)
-    faults: Faults = at(1)
-
-    def __new__(cls, answer: Recorded, faults: Faults) -> Scripted:
-        return tuple.__new__(cls, (answer, faults))
-
-
-_ONE = (bytes, bytearray, memoryview, str, os.PathLike, Scripted)
-
-if TYPE_CHECKING:
-    One = Recorded | Scripted
-    #: One answer for every request, some in order, or by "METHOD TARGET" one or some.
-    Given = One | Iterable[One] | Mapping[str, One | Iterable[One]]
 
 
 class _Notes(Listener):
@@ -108,12 +83,12 @@ class Running:
         self.certificate_path = ""  #: the file to trust, where the certificates are httpwire's own (str)
         self._secure = tls is not None
         self._keep = keep
-        _check("listen", where, str)
+        check("listen", where, str)
         place = listening.parse_listen(where)
-        _check("count", count, int, least=1)
-        _check("limits", limits, ServerLimits)
-        _check("reading", reading, Limits)
-        _check("tls", tls, ServerTls)
+        check("count", count, int, least=1)
+        check("limits", limits, ServerLimits)
+        check("reading", reading, Limits)
+        check("tls", tls, ServerTls)
         accept = None
         if tls:
             from httpwire.net.authority import accepting
@@ -279,7 +254,7 @@ def record(
     them. `keep`: hold the octets of every connection for `exchanges` and `requests`; without it memory stays flat.
     Raises UsageError, OutputUnwritable, ListenFailed.
     """
-    answers = None if reply is None else Answers(others=[_answer(reply)])
+    answers = None if reply is None else Answers(others=[answer_of(reply)])
     limited = {"count": count, "limits": limits, "reading": reading}
     return _running(listen, answers, into, File, **limited, tls=tls, keep=keep, refuse=None)
 
@@ -303,8 +278,8 @@ def serve(
     Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder. `keep` is as in `record`.
     Raises UsageError, AnswerUnreadable, OutputUnwritable, ListenFailed.
     """
-    _check("faults", faults, Faults)
-    made = _answers(answers, faults)
+    check("faults", faults, Faults)
+    made = answers_of(answers, faults)
     try:
         made.require_times()
     except UsageError:
@@ -331,74 +306,6 @@ def _running(
         if answers:
             answers.close()
         raise
-
-
-def _check(name: str, value: object, kind: type, *, least: int | None = None) -> None:
-    """See that an argument is what it has to be. Raises TypeError, ValueError."""
-    if value is None and name != "faults":
-        return
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} takes {kind.__name__}, not {value!r}")
-    if least is not None and isinstance(value, int) and value < least:
-        raise ValueError(f"{name} takes {least} or more, not {value!r}")
-
-
-def _answers(given: Given, faults: Faults) -> Answers:
-    if isinstance(given, _ONE):
-        if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
-            found = open_answers([os.fspath(given)], times=faults.timing)[0]
-            for answer in found.all:
-                answer.faults = faults
-            return found
-        return Answers(others=[_answer(given, faults)])
-    made: list[Answer] = []
-    try:
-        if hasattr(given, "items"):
-            for asked, some in given.items():
-                request = _request(asked)
-                several = [some] if isinstance(some, _ONE) else some
-                made += [_answer(one, faults, request) for one in several]
-        else:
-            made += [_answer(one, faults) for one in given]
-        if not made:
-            raise UsageError(N_("there is no answer to serve"))
-    except BaseException:
-        for answer in made:
-            answer.source.close()
-        raise
-    return Answers(made) if made[0].request and hasattr(given, "items") else Answers(others=made)
-
-
-def _answer(given: One, faults: Faults = NO_FAULTS, request: Message | None = None) -> Answer:
-    recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, faults)
-    _check("faults", faults, Faults)
-    if isinstance(recorded, (bytes, bytearray, memoryview)):
-        return Answer(Outgoing.from_bytes(bytes(recorded)), request=request, faults=faults)
-    if not isinstance(recorded, (str, os.PathLike)):
-        raise TypeError(f"an answer is bytes, a path or Scripted, not {recorded!r}")
-    path = os.fspath(recorded)
-    if isinstance(path, str) and "\n" in path:
-        raise AnswerUnreadable(
-            path=path[:20], why=N_("a str is a path"), hint=N_("give the octets of an answer as bytes")
-        )
-    if os.path.isdir(path):
-        raise AnswerUnreadable(path=path, why=N_("it is a folder, and one answer is asked for"))
-    answer = open_answers([path], times=faults.timing)[0].all[0]
-    answer.request = request or answer.request
-    answer.faults = faults
-    return answer
-
-
-def _request(asked: object) -> Message:
-    """The request "METHOD TARGET" as a message without fields."""
-    if isinstance(asked, str) and asked.isascii() and asked.count(" ") == 1:
-        octets = asked.encode("ascii") + b" HTTP/1.1\r\n\r\n"
-        stream = Stream(Direction.REQUEST)
-        events = stream.feed(octets)
-        head = next((event for event in events if isinstance(event, Head)), None)
-        if head and head.line.target and head.stop == len(octets) and head.line.version and not head.lines:
-            return Message(Direction.REQUEST, 0, head.stop, head.stop, head)
-    raise UsageError(N_("a request is named 'METHOD TARGET', as 'GET /', not {asked}"), asked=repr(asked))
 
 
 def _refusal(arrival: Arrival) -> Answer:

@@ -1,20 +1,17 @@
-"""Recorded answers, to be served again: files of octets, and which request each belongs to.
+"""Recorded answers, to be served again, and which request each belongs to.
 
-In: files, folders, or octets. Out: Answers, which chooses one for a request by method and
-target, then Host, repeated ones in order; and for each Answer what its octets mean to the
-method that asks: where interim responses end, and whether the connection stays open
-afterwards. The octets themselves are never changed.
+In: octets. Out: Answers, which chooses one for a request by method and target, then Host,
+repeated ones in order; and for each Answer what its octets mean to the method that asks:
+where interim responses end, and whether the connection stays open afterwards. The octets
+themselves are never changed.
 """
 
 from __future__ import annotations
 
-import os
 from collections import deque
 
 from httpwire.capture.faults import NO_FAULTS, Faults
-from httpwire.capture.raw import Outgoing
-from httpwire.capture.times import read_times
-from httpwire.errors import AnswerUnreadable, RequestUnreadable, UsageError
+from httpwire.errors import UsageError
 from httpwire.language import N_
 from httpwire.wire import grammar
 from httpwire.wire.deviations import BYTES_AFTER_END, Finding
@@ -28,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from httpwire.capture.raw import Outgoing
     from httpwire.wire.head import Head
     from httpwire.wire.stream import Event
 
@@ -234,150 +232,6 @@ def _asked(head: Head | None) -> tuple[bytes, bytes, bytes]:
         if not target.startswith(b"/"):
             target = b"*" if method == b"OPTIONS" and not target else b"/" + target
     return method, target, host
-
-
-# Files.
-
-
-def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, list[tuple[str, str]]]:
-    """The answers in files and folders, and the files that are left out, each with the reason (a message id).
-
-    A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
-    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. `times`: with the times beside them. Raises
-    AnswerUnreadable.
-    """
-    opened: list[Answer] = []
-    others: list[Answer] = []
-    left_out: list[tuple[str, str]] = []
-    try:
-        if len(paths) == 1 and not os.path.isdir(paths[0]):
-            others += _open_answer(paths[0], _requests_beside(paths[0])[:1], times=times)
-            return Answers(others=others), []
-        for path in paths:
-            if os.path.isdir(path):
-                names, unpaired = _answers_in(path)
-                left_out += unpaired
-            else:
-                names = [path]
-            for name in names:
-                requests = _requests_beside(name)
-                if _request_path(name) and not requests:
-                    left_out.append((name, N_("what lies beside it is no request")))
-                    continue
-                made = _open_answer(name, requests, times=times)
-                (opened if requests else others).extend(made)
-                for request in requests[len(made) :]:
-                    asked = b" ".join((request.method, request.target)).decode("latin-1")
-                    left_out.append((f"{_request_path(name)}: {asked}", N_("it has no answer")))
-    except BaseException:
-        for answer in (*opened, *others):
-            answer.source.close()
-        raise
-    return Answers(opened, others), left_out
-
-
-def _answers_in(folder: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """The answers in a folder whose requests lie beside them, and those that are left out. Raises AnswerUnreadable."""
-    found = [os.path.join(folder, name) for name in _listed(folder)]
-    answers = [name for name in found if _request_path(name)]
-    if not answers:
-        hint = N_("an answer NAME.response belongs to the request NAME.http, NAME_recv.txt to NAME_send.txt")
-        raise AnswerUnreadable(path=folder, why=N_("no answer in it has its request beside it"), hint=hint)
-    taken = {*answers, *map(_request_path, answers)}
-    left_out = [name for name in found if name not in taken and _is_answer(name)]
-    return answers, [(name, N_("its request is not beside it")) for name in left_out]
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))  # noqa: PTH208  # names are all that is wanted
-    except OSError as error:
-        raise AnswerUnreadable(path=folder, why=error.strerror or str(error)) from error
-
-
-def _is_answer(path: str) -> bool:
-    """Whether a file is named as an answer, or looks like one."""
-    stem, extension = os.path.splitext(path)
-    if extension in (".partial", ".tunnel", ".surplus", ".jsonl", ".times") or not os.path.isfile(path):
-        return False
-    if stem.endswith("server_recv"):
-        return False
-    if extension == ".response" or stem.endswith("_recv"):
-        return True
-    try:
-        with open(path, "rb") as file:
-            return file.read(5) == b"HTTP/"
-    except OSError:
-        return False  # nobody said that it is one
-
-
-def _request_path(path: str) -> str:
-    """The file of the request that the answer in `path` belongs to; empty where there is none."""
-    stem, extension = os.path.splitext(path)
-    candidate = ""
-    if extension == ".response":
-        candidate = stem + ".http"
-    elif stem.endswith("_recv") and not stem.endswith("server_recv"):  # what a server receives is a request
-        candidate = stem.removesuffix("_recv") + "_send" + extension
-    return candidate if candidate and os.path.isfile(candidate) and os.path.isfile(path) else ""
-
-
-def _requests_beside(path: str) -> list[Message]:
-    """The requests in the file that lies beside the answer in `path`."""
-    found = _request_path(path)
-    if not found:
-        return []
-    try:
-        outgoing = Outgoing.from_path(found)
-    except RequestUnreadable as error:
-        raise AnswerUnreadable(path=found, why=error.facts["why"]) from error
-    stream = Stream(Direction.REQUEST)
-    events: list[Event] = []
-    try:
-        for block in outgoing.blocks():
-            events += stream.feed(block)
-    finally:
-        outgoing.close()
-    events += stream.feed_eof()
-    return [event for event in events if isinstance(event, Message) and event.head and event.head.line.target]
-
-
-def _open_answer(path: str, requests: list[Message], *, times: bool) -> list[Answer]:
-    """The answers in one file: one, or as many as there are `requests` whose answers it can be divided into."""
-    try:
-        source = Outgoing.from_path(path)
-    except RequestUnreadable as error:
-        raise AnswerUnreadable(path=path, why=error.facts["why"]) from error
-    if not source.octets:
-        source.close()
-        raise AnswerUnreadable(path=path, why=N_("it is empty: there is nothing to serve"))
-    try:
-        moments = read_times(path) if times else ()
-        if len(requests) < 2:
-            return [Answer(source, request=requests[0] if requests else None, times=moments)]
-        return _divided(source, requests, moments)
-    except BaseException:
-        source.close()
-        raise
-
-
-def _divided(source: Outgoing, requests: list[Message], times: tuple[tuple[float, int], ...]) -> list[Answer]:
-    """The answers to `requests`, which were sent in a row, in the octets that came back."""
-    stream = Stream(Direction.RESPONSE, methods=deque(request.method for request in requests))
-    events: list[Event] = []
-    for block in source.blocks():
-        events += stream.feed(block)
-    events += stream.feed_eof()
-    ends = [event.stop for event in events if isinstance(event, Message) and not event.interim]
-    ends[-1:] = [source.octets]  # what follows belongs to the last one
-    answers: list[Answer] = []
-    start, begun = 0, 0.0
-    for request, stop in zip(requests, ends, strict=False):
-        own = [(at, reached) for at, reached in times if start < reached <= stop]
-        since = tuple((at - begun, reached - start) for at, reached in own)
-        answers.append(Answer(source, request=request, start=start, stop=stop, times=since))
-        start, begun = stop, own[-1][0] if own else begun
-    return answers
 
 
 def plain(status: int, text: str, *, head: bool = False) -> bytes:

@@ -11,8 +11,9 @@ import re
 import sys
 from functools import partial
 
-from httpwire.capture.answers import Answer, Answers, minimal, open_answers
+from httpwire.capture.answers import Answer, Answers, minimal
 from httpwire.capture.keeping import PARTIAL, File, Folder
+from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import Outgoing, descriptor_of, same_file
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read

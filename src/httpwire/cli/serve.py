@@ -10,10 +10,11 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from httpwire.capture.answers import Answer, open_answers, plain
+from httpwire.capture.answers import Answer, plain
 from httpwire.capture.arrival import Arrival
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.keeping import Folder, Keeping, Sequence
+from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import Outgoing
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
