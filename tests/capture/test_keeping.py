@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -315,6 +316,19 @@ class TestPipe:
             keeping.keep(piece, arrival(1, GET), "")
             keeping.close()
         assert got == [octets + b"--boundary--\r\n"]
+
+    def test_what_a_large_one_waits_in_has_no_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that is killed meanwhile leaves nothing behind."""
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+        with reading(tmp_path / "pipe"):
+            keeping = File(str(tmp_path / "pipe"))
+            piece = keeping.piece(1)
+            piece.write(bytes(HELD + 1))
+            assert piece.spool
+            assert names(tmp_path / "temporary") == []
+            keeping.keep(piece, arrival(1, GET), PARTIAL)
+            keeping.close()
 
     @pytest.mark.parametrize("size", [7, HELD + 7])
     def test_what_is_not_whole_does_not(self, tmp_path: Path, size: int) -> None:

@@ -121,12 +121,18 @@ class File(Keeping):
     def piece(self, number: int) -> Piece:
         return Piece(self, number)
 
-    def spool(self, number: int) -> Saving:
+    def spool(self, number: int) -> Saving:  # noqa: ARG002  # a folder names it after it
         if not self._sink:
             return _saving(self.path)
         import tempfile
 
-        return _saving(os.path.join(tempfile.gettempdir(), f"httpwire-{number}"))
+        try:
+            with tempfile.TemporaryFile(buffering=0) as unnamed:  # gone with this process, however it ends
+                saving = _saving(f"/dev/fd/{unnamed.fileno()}")
+        except OSError as error:
+            raise _failed(tempfile.gettempdir(), error) from error
+        saving.path = tempfile.gettempdir()
+        return saving
 
     def keep(self, piece: Piece, arrival: Arrival, ending: str) -> str:  # noqa: ARG002  # a folder's names tell of it
         if self._kept:
