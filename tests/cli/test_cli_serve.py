@@ -579,6 +579,30 @@ class TestRecord:
         assert labels == ["answer", "listening", "request", "answer", "saved", "ended"]
 
 
+class TestSlips:
+    """A file that is no answer goes out as it is, and how it came to be given is told."""
+
+    @pytest.mark.parametrize(
+        ("octets", "english", "japanese"),
+        [
+            (GET, "it is a request", "これはリクエストです"),
+            (b"\xef\xbb\xbf" + ok(), "byte order mark", "BOM なし"),
+            ("HTTP/1.1 200 OK".encode("utf-16"), "byte order mark", "BOM なし"),
+            (b"hello", "", ""),
+        ],
+        ids=["request", "utf-8", "utf-16", "neither"],
+    )
+    def test_it_is_told(self, folder: Path, octets: bytes, english: str, japanese: str) -> None:
+        (folder / "slip").write_bytes(octets)
+        for language, says in (("en", english), ("ja", japanese)):
+            with listening(folder, "serve", "slip", "--lang", language, "--count", "1") as server:
+                assert server.ask(get()) == octets
+                ran = server.ended()
+            assert ran.status == 0
+            assert says in ran.stderr
+            assert ("serve" in ran.stderr) == (octets == GET)
+
+
 # How badly.
 
 

@@ -12,8 +12,11 @@ from httpwire.language import N_, Translator
 from httpwire.views.account import finding_lines
 from httpwire.views.outcome import bytes_of, end_of, path_of
 from httpwire.views.text import printable, visible
+from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind
+from httpwire.wire.head import Head
 from httpwire.wire.mismatch import mismatches
+from httpwire.wire.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from httpwire.views.account import Line
     from httpwire.wire.message import Message
 
+_LOOKED_AT = 64 << 10  # octets of what may be a request
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # UTF-8's, UTF-16's
 _SHOWN = 20  # answers, before the rest is only counted
 
 _LABELS = {Ending.COMPLETE: N_("request"), Ending.SURPLUS: N_("surplus")}
@@ -65,6 +70,8 @@ def answers_lines(
         elif not response.complete:
             yield tr("warning"), end_of(response, tr("the file ends"), tr)
         yield from finding_lines(answer.recorded.findings, tr, notes=notes)
+        if not status and (slip := _slip(answer)):
+            yield "", tr(slip)
     if len(answers.all) > _SHOWN:
         more = len(answers.all) - _SHOWN
         yield "", tr.plural("{n} more answer", "{n} more answers", more)
@@ -90,6 +97,17 @@ def _then(answer: Answer) -> str:
     if reading.stays:
         return N_("after it the connection stays open")
     return N_("after it the connection is closed")
+
+
+def _slip(answer: Answer) -> str:
+    """Why a file that is no answer was probably given as one, as a message id; empty where nobody can tell."""
+    octets = answer.beginning(_LOOKED_AT)
+    if octets.startswith(_MARKS):
+        return N_("it begins with a byte order mark: save the file without BOM")
+    head = next((event for event in Stream(Direction.REQUEST).feed(octets) if isinstance(event, Head)), None)
+    if head and head.line.version:
+        return N_("it is a request: httpwire send sends it, and serve takes what comes back")
+    return ""
 
 
 def _is_cut(answer: Answer) -> bool:
