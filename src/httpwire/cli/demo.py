@@ -196,7 +196,7 @@ class _Loop:
             {**self._octets("client_recv.txt", "server_send.txt"), tr("as the browser got it"): given},
         ):
             hashes = {name: hashlib.sha256(octets).hexdigest() for name, octets in hops.items()}
-            self._console.lines(("SHA-256", f"{digest[:32]}  {name}") for name, digest in hashes.items())
+            self._console.lines(("SHA-256", f"{digest}  {name}") for name, digest in hashes.items())
             same = same and len(set(hashes.values())) == 1
         if not same:
             self._console.failure([tr("the bytes differ")])
