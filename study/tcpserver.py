@@ -8,6 +8,7 @@ import os
 import sys
 
 import httpwire
+from httpwire.errors import ListenFailed
 from httpwire.language import Translator
 
 
@@ -51,6 +52,9 @@ if __name__ == "__main__":
         TCPServer().serve()
     except httpwire.HttpwireError as error:
         japanese = Translator("ja")
-        sys.exit(f"httpwire: {error.sentence(japanese)}。{error.advice(japanese)}")
+        advice = error.advice(japanese)
+        if isinstance(error, ListenFailed):  # このプログラムでは、待ち受けるアドレスを選べない
+            advice = "8080 番ポートを使っているプログラムを終了してから、もう一度実行してください"
+        sys.exit(f"httpwire: {error.sentence(japanese)}。{advice}")
     except KeyboardInterrupt:
         sys.exit(130)

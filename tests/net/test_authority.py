@@ -587,6 +587,30 @@ class TestAdvice:
         ]
         assert {shlex.split(command)[-1] for _, command in advice} == {path}
 
+    @pytest.mark.peer("certutil")
+    @pytest.mark.parametrize(
+        ("there", "used"),
+        [
+            ((), ".pki/nssdb"),
+            ((".pki/nssdb",), ".pki/nssdb"),
+            ((".local/share/pki/nssdb",), ".local/share/pki/nssdb"),
+            ((".pki/nssdb", ".local/share/pki/nssdb"), ".pki/nssdb"),
+        ],
+        ids=["neither", "older", "newer", "both"],
+    )
+    def test_chrome_s_own_store_is_used_and_none_is_made_beside_it(
+        self, ours: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], used: str
+    ) -> None:
+        home = tmp_path / "a home"
+        monkeypatch.setenv("HOME", str(home))
+        for store in there:
+            (home / store).mkdir(parents=True)
+        command = dict(trust_advice(ours.certificate_path))["Chrome and Chromium on Linux"]
+        subprocess.run(command, shell=True, check=True, timeout=20)
+        assert {str(path.relative_to(home)) for path in home.rglob("nssdb")} == {*there, used}
+        listing = ["certutil", "-d", f"sql:{home / used}", "-L", "-n", "httpwire"]
+        assert subprocess.run(listing, check=False, capture_output=True, timeout=20).returncode == 0
+
     @pytest.mark.peer("curl")
     def test_curl_trusts_it_then(self, ours: Authority, serve: Callable[..., Server]) -> None:
         def script(connection: socket.socket) -> None:

@@ -202,12 +202,20 @@ def asked_name(sock: ssl.SSLSocket) -> str:
     return _asked.get(sock, "")
 
 
+_STORES = (".pki/nssdb", ".local/share/pki/nssdb")  # of Chrome and Chromium on Linux, below the home folder
+
+
 def trust_advice(path: str) -> tuple[tuple[str, str], ...]:
     """How a person lets a client trust the certificate at `path`: pairs of a message id and a command (for Firefox,
     the file to import)."""
     file = shlex.quote(path)
-    # Chrome takes this folder where it is there, and another one, which depends on its version, where it is not.
-    chrome = f'mkdir -p "$HOME/.pki/nssdb" && certutil -d "sql:$HOME/.pki/nssdb" -A -t C,, -n httpwire -i {file}'
+    # Chrome takes the first of these folders that is there. Making that where the other one is in use would hide all
+    # that is trusted in the other; where there is neither, every version takes the first.
+    older, newer = (os.path.isdir(os.path.expanduser(f"~/{place}")) for place in _STORES)
+    store = f'"$HOME/{_STORES[1] if newer and not older else _STORES[0]}"'
+    chrome = f"certutil -d sql:{store} -A -t C,, -n httpwire -i {file}"
+    if not (older or newer):
+        chrome = f"mkdir -p {store} && {chrome}"
     macos = f"security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db {file}"
     return (
         (N_("curl"), f"curl --cacert {file}"),
