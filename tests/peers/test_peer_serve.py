@@ -681,10 +681,13 @@ def test_the_loop_over_tls(
 
 @pytest.mark.peer("chromium")
 @pytest.mark.peer("certutil")
-def test_chromium_trusts_us_when_the_advice_is_followed(tmp_path: Path) -> None:
-    """What `--tls` says about Chromium, done by a new user: then every page is shown, of whatever name."""
+@pytest.mark.parametrize("store", ["", ".pki/nssdb", ".local/share/pki/nssdb"])
+def test_chromium_trusts_us_when_the_advice_is_followed(tmp_path: Path, store: str) -> None:
+    """What `--tls` says about Chromium, done by a new user, or by one who has a store (an empty folder is one): then
+    every page is shown, of whatever name."""
     (tmp_path / "page.response").write_bytes(answer(PAGE))
-    env = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    (tmp_path / store).mkdir(parents=True, exist_ok=True)
+    env = {"XDG_DATA_HOME": str(tmp_path / "data"), "HOME": str(tmp_path)}
     with running(tmp_path, "serve", "page.response", "--tls", env=env) as ours:
         advice = re.search(r"Chrome and Chromium on Linux: (.*)", ours.said)
         assert advice, ours.said
