@@ -289,6 +289,27 @@ class TestFile:
         assert not (tmp_path / "kept").exists()
 
 
+class TestTorn:
+    @pytest.mark.parametrize("size", [HELD - 10, HELD + 10])
+    def test_a_file_of_many_ends_with_a_whole_one(self, tmp_path: Path, size: int) -> None:
+        keeping = Sequence(str(tmp_path / "all"))
+        keep(keeping, GET)
+        octets = os.urandom(size)
+
+        def two() -> None:
+            for number in (1, 2):
+                keep(keeping, octets, number=number)
+                keeping.flush()
+
+        with full_disk(HELD + 20), pytest.raises(SaveFailed):
+            two()
+        keeping.close()
+        kept = (tmp_path / "all").read_bytes()
+        assert kept in (GET, GET + octets)
+        assert [path.read_bytes() for path in tmp_path.glob("*.partial")] == ([octets] if size > HELD else [])
+        assert list(tmp_path.glob("*.tmp")) == []
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 class TestPipe:
     """A pipe or a device takes the octets themselves: there is nothing beside it, and nothing to rename."""
@@ -583,6 +604,18 @@ class TestFolder:
         assert caught.value.facts["path"] == str(tmp_path / "index.jsonl")
         keeping.close()
         assert (tmp_path / "0001-GET.http").read_bytes() == GET
+
+    @pytest.mark.parametrize("size", [10, HELD + 10])
+    @pytest.mark.parametrize("theirs", ["0001.http.partial", "0001-GET.http", "0001-GET.http.partial"])
+    def test_what_another_process_keeps_there_stays(self, tmp_path: Path, size: int, theirs: str) -> None:
+        keeping = Folder(str(tmp_path))
+        (tmp_path / theirs).write_bytes(b"somebody else's")
+        octets = os.urandom(size)
+        kept = [keep(keeping, octets, ending) for ending in ("", PARTIAL)]
+        keeping.close()
+        assert (tmp_path / theirs).read_bytes() == b"somebody else's"
+        assert [Path(name).read_bytes() for name in kept] == [octets] * 2
+        assert len(names(tmp_path)) == 4
 
     def test_an_index_that_can_not_be_written_is_found_before_anything_comes(self, tmp_path: Path) -> None:
         (tmp_path / "index.jsonl").mkdir()

@@ -663,7 +663,34 @@ class TestFaults:
 # What is told, and to whom.
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_pipe_that_nobody_opens_ends_with_the_first_signal(folder: Path, number: signal.Signals) -> None:
+    os.mkfifo(folder / "pipe")
+    process = start(folder, "serve", "a.txt", "--listen", "127.0.0.1:0", "--record", "pipe")
+    time.sleep(0.7)  # it is waiting, and says nothing: there is no better sign
+    process.send_signal(number)
+    ran = ended(process)
+    assert ran.status == 130
+    assert "interrupted" in ran.stderr
+
+
+def test_a_certificate_without_a_name_is_no_other_one(httpwire: Command) -> None:
+    for arguments in (["record"], ["serve", "a.txt"]):
+        ran = httpwire(*arguments, "--cert", "", "--listen", "0")
+        assert ran.status == 2
+        assert "Traceback" not in ran.stderr
+
+
 class TestTelling:
+    def test_a_mismatch_is_told_in_the_busiest_second(self, folder: Path) -> None:
+        (folder / "part").write_bytes(b"HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\n\r\nhi")
+        with listening(folder, "serve", "part") as server:
+            for _ in range(40):
+                server.ask(get(b"/", b"Range: bytes=0-1"))
+            server.ask(get())
+            ran = server.ended(signal.SIGINT)
+        assert "asks for no range" in ran.stderr
+
     def test_json_begins_with_the_address_and_names_the_answers(self, tmp_path: Path) -> None:
         pair(tmp_path / "all", "1", get(b"/a"), ok(b"a"))
         with listening(tmp_path, "serve", "all", "-q", "--json") as server:

@@ -1251,6 +1251,46 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path
     subprocess.run(["umount", str(folder)], check=True)
 
 
+class TestReasons:
+    """What is told of a request that is not whole is why it is not."""
+
+    @pytest.mark.parametrize(
+        "field", [b"Content-Length: 5,6", b"Transfer-Encoding: gzip", b"Content-Length: " + b"9" * 20]
+    )
+    def test_what_has_no_end_did_not_come_to_a_port_for_tls(self, tmp_path: Path, field: bytes) -> None:
+        (tmp_path / "a.txt").write_bytes(OK)
+        with started(tmp_path, "serve", "a.txt") as server:
+            with connect(server.port) as client:
+                client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n\r\n")
+                refused = to_the_end(client)[0]
+            ran = server.end(signal.SIGINT)
+        assert refused.startswith(b"HTTP/1.1 400")
+        assert "TLS" not in refused.decode() + ran.stderr
+
+    def test_connect_is_a_tunnel_every_time(self, tmp_path: Path) -> None:
+        head = b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"
+        with httpwire.record(f"{tmp_path}/all/") as server:
+            for number in range(3):
+                with connect(server.port) as client:
+                    client.sendall(head)
+                    server.wait(number + 1)
+                    client.sendall(b"\x16\x03\x01hello")
+                    client.shutdown(socket.SHUT_WR)
+                    to_the_end(client)
+        assert [path.read_bytes() for path in named(tmp_path / "all", ".tunnel")] == [b"\x16\x03\x01hello"] * 3
+        assert named(tmp_path / "all", ".partial") == []
+
+    def test_an_upload_behind_an_answer_that_is_due_was_interrupted(self, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_bytes(OK)
+        arguments = ("serve", "a.txt", "--record", "all/", "--delay", "30")
+        with started(tmp_path, *arguments) as server, connect(server.port) as client:
+            client.sendall(GET + upload(b"part", octets=1000))
+            wait_for(lambda: named(tmp_path / "all", "-GET.http"), "the first request")
+            ran = server.end(signal.SIGINT)
+        assert "it was interrupted" in ran.stderr
+        assert [entry["reason"] for entry in index(tmp_path / "all")] == ["", "interrupted"]
+
+
 class TestAFullDisk:
     """Status 23, one clear line, and all that was told or answered is there."""
 
@@ -1281,6 +1321,8 @@ class TestAFullDisk:
         assert kept.startswith(b"".join(answered)), "a request was answered that is not kept"
         told = [json.loads(line) for line in ran.stdout.splitlines()[1:]]
         assert len(told) <= kept.count(b"\r\n\r\n"), "a request was told that is not kept"
+        assert kept == b"".join(asking(b"/%06d" % n, b"X: " + b"y" * 900) for n in range(kept.count(b"\r\n\r\n")))
+        assert "could not be kept whole" in ran.stderr
 
     @pytest.mark.parametrize("size", [10, 3000], ids=["index", "files"])
     def test_a_file_for_each(self, tmp_path: Path, small: tuple[Path, tuple[str, int] | None], size: int) -> None:

@@ -456,6 +456,26 @@ class TestExchanges:
             assert len(server.exchanges) == len(server.arrivals) == 1
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Faults(throttle=float("inf")),
+        lambda: Faults(delay=float("nan")),
+        lambda: ServerLimits(connections=0),
+        lambda: ServerLimits(idle=-1),
+        lambda: ServerLimits(request=float("nan")),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="not"):
+        make()
+
+
+def test_a_unix_socket_has_no_port(tmp_path: Path) -> None:
+    with httpwire.record(listen=f"unix:{tmp_path}/x:80") as server:
+        assert server.port == 0
+
+
 class TestWait:
     def test_it_ends_when_as_many_requests_have_come(self) -> None:
         with httpwire.serve(OK) as server, ThreadPoolExecutor(1) as pool:

@@ -118,8 +118,7 @@ class Running:
     @property
     def port(self) -> int:
         """The port; 0 for a Unix socket."""
-        tail = self.address.rpartition(":")[2]
-        return int(tail) if tail.isdecimal() else 0
+        return 0 if self.address.startswith("unix:") else int(self.address.rpartition(":")[2])
 
     @property
     def url(self) -> str:

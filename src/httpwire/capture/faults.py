@@ -35,7 +35,7 @@ class Faults(Record):
             if count is not None and type(count) is not int:
                 raise TypeError(f"a fault counts whole octets, not {count!r}")
         for number in (delay, segment, throttle, truncate or 0, reset_after or 0):
-            if number < 0:
+            if not 0 <= number < float("inf"):
                 raise ValueError(f"a fault takes a number from 0, not {number!r}")
         values = (timing, delay, segment, throttle, truncate, reset_after, close_before)
         return tuple.__new__(cls, values)

@@ -143,7 +143,8 @@ class Intake:
                     out.append(self._admitted(message, closes=closes))
                 else:
                     out.append(self._end(Ending.REFUSED, message, suffix=PARTIAL))
-                if whole and fresh and self._offset - start == len(data) and len(out) == 2 and out[0] is message.head:
+                alone = self._offset - start == len(data) and len(out) == 2 and out[0] is message.head
+                if whole and fresh and alone and not self.tunnel:
                     self._known.add(data, message, closes=closes)
         finally:
             self._take(rest)

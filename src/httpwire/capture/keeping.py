@@ -192,13 +192,23 @@ class Sequence(File):
             self._pending.append(piece.held())
         else:
             self.flush()
-            piece.copy(self._append)
+            size = os.fstat(self._fd).st_size
+            try:
+                piece.copy(self._append)
+            except SaveFailed:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._fd, size)
+                piece.spool.finish(complete=False, ending=PARTIAL)
+                raise
         return self._saved
 
     def _append(self, data: bytes) -> None:
+        size = os.fstat(self._fd).st_size
         try:
             write_whole(self._fd, data)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, size)  # what was told is in it, and nothing half
             raise _failed(self.path, error) from error
 
     def flush(self) -> None:
@@ -286,9 +296,8 @@ class Folder(Keeping):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), wanted)
 
     def _link(self, spool: Saving, wanted: str, ending: str) -> str:
-        """Give a file that is there its name; gives which."""
-        spool.finish(complete=False, ending=ending or PARTIAL)
-        saved = os.path.basename(spool.saved)
+        """Give a file that is there its name, which no other has; gives which."""
+        saved = os.path.basename(spool.leave())
         for name in _free_names(wanted, ending):
             try:
                 os.link(saved, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)

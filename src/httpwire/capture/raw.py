@@ -305,6 +305,12 @@ class Saving:
         self.octets = 0
         self.finish(complete=False)
 
+    def leave(self) -> str:
+        """Close the file under the name it has, for others to give it another; gives that name. Raises OSError."""
+        self.saved = self._temporary
+        os.close(self._fd)
+        return self.saved
+
     def finish(self, *, complete: bool, ending: str = ".partial") -> None:
         """Close the file and give it its name, with `ending` where it is not complete; an empty one that is incomplete
         is removed. Raises SaveFailed."""

@@ -14,7 +14,9 @@ from httpwire.errors import Interrupted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 
 class Interrupts:
@@ -32,14 +34,14 @@ class Interrupts:
                 self._handlers[number] = signal.signal(number, self._first)
         return self
 
-    def at_once(self, work: Callable[..., None], *arguments: object) -> None:
+    def at_once(self, work: Callable[..., T], *arguments: object) -> T:
         """Do `work`, which may wait where no descriptor is watched: a signal, also one that came just before,
         raises Interrupted in it."""
         self._striking = True
         try:
             if self._caught:
                 raise Interrupted
-            work(*arguments)
+            return work(*arguments)
         finally:
             self._striking = False
 

@@ -99,7 +99,11 @@ class _Teller(Listener):
             numbered = arrival.replace(number=self.keeping.number(arrival.number))
             made = {**as_object(numbered), "answer": answer.name if answer else None}
             self._objects.append(json.dumps(made) + "\n")
-        if self._console.quiet or not self._may_show():
+        if self._console.quiet:
+            return
+        if not self._may_show():
+            if answer and arrival.complete and wanted:
+                self._tell_mismatches(arrival, answer)  # once each, however much there is to tell
             return
         tr = self._tr
         self._lines += visits.arrival_lines(arrival, tr, notes=self._notes)
@@ -181,6 +185,8 @@ class Serving:
         self._reading = Limits(head=arguments.number("max-head", Limits().head, least=1))
         self._timeout = arguments.seconds("timeout", 0.0)
         self._secure = arguments.has("tls") or arguments.has("cert")
+        if arguments.has("cert") and not arguments.last("cert"):
+            raise UsageError(N_("{option} needs a name"), option="--cert")
         if arguments.has("key") and not arguments.has("cert"):
             raise UsageError(N_("--key needs --cert"))
         if arguments.has("alpn") and not self._secure:
@@ -205,10 +211,11 @@ class Serving:
         console, arguments = self.console, self._arguments
         tls = self._tls() if self._secure else None
         teller = _Teller(console, answers=answers, notes=arguments.has("verbose"), json=arguments.has("json"))
+        server: Server | None = None
         with Interrupts() as interrupts:
             sockets = listening.listen(self._where)
             try:
-                kept = keeping()
+                kept = interrupts.at_once(keeping)  # a pipe may be opened by nobody else for ever
                 teller.keeping = kept
                 room = listening.allow_descriptors(self._limits.connections, each=2 if kept.path else 1)
                 console.lines(before)
@@ -231,6 +238,8 @@ class Serving:
                 else:
                     server.run()
             except Interrupted:
+                if server is None:
+                    raise
                 self._cut = server.stopped = True
             finally:
                 listening.close(sockets)
@@ -297,7 +306,9 @@ class Serving:
         tr = self.tr
         if server.failure:
             error: SaveFailed = server.failure
-            self.console.failure([error.sentence(tr), self._kept(teller), error.advice(tr)])
+            kept = self._kept(teller) if teller.octets else ""
+            lost = tr("what came last could not be kept whole")
+            self.console.failure([error.sentence(tr), kept, lost, error.advice(tr)])
             return ExitStatus.COULD_NOT_SAVE
         if not self._cut and (server.full or (unending and (server.stopped or server.out_of_time))):
             return ExitStatus.DONE

@@ -56,6 +56,8 @@ class ServerLimits(Record):
     connections: int = at(2)
 
     def __new__(cls, idle: float = 60.0, request: float = 3600.0, connections: int = 10_000) -> ServerLimits:
+        if not (idle >= 0 and request >= 0 and connections >= 1):
+            raise ValueError(f"limits are seconds from 0 and connections from 1, not {(idle, request, connections)!r}")
         return tuple.__new__(cls, (idle, request, connections))
 
 

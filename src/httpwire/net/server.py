@@ -116,6 +116,7 @@ class Server:
         self._told: list[tuple[Callable[..., None], tuple[object, ...]]] = []
         self._swept_at = self.now
         self._until = self.now + seconds if seconds else 0.0
+        self._end_with = Ending.TIMED_OUT  # why they are
         self._end_at = 0.0  # when answers that are on their way are cut; 0: never
         self._accept_at = 0.0  # when to accept again; 0: now
         self._crowded_until = 0.0  # when it is worth telling again that there is no room
@@ -232,7 +233,7 @@ class Server:
         self._swept_at = self.now
         over = self._end_at and self.now > self._end_at
         for session in list(self._sessions):
-            self._guarded(Session.expire if over else Session.look, session, session)
+            self._guarded(partial(Session.expire, ending=self._end_with) if over else Session.look, session, session)
 
     def _accept(self, *, on: bool) -> None:
         """Listen for new connections from now on, or not."""
@@ -295,12 +296,12 @@ class Server:
         self._end_soon(Ending.INTERRUPTED)
 
     def _end_soon(self, ending: Ending) -> None:
-        self._end_at = self.now + _GRACE
+        self._end_at, self._end_with = self.now + _GRACE, ending
         self.end(ending)
 
     def _fail(self, error: SaveFailed) -> None:
         self.failure = self.failure or error
-        self._end_at = self.now
+        self._end_at, self._end_with = self.now, Ending.GIVEN_UP
         self.end(Ending.GIVEN_UP)
 
     def end(self, ending: Ending) -> None:

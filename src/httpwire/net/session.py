@@ -367,11 +367,11 @@ class Session:
         elif limits.request and self.begun_at and now - self.begun_at > limits.request:
             self._refuse(Ending.TIMED_OUT)
 
-    def expire(self) -> None:
+    def expire(self, ending: Ending = Ending.TIMED_OUT) -> None:
         """Nothing has moved for too long, or all is to end."""
         if self.busy:
             self._tell_left("")
-        self.end(Ending.TIMED_OUT)
+        self.end(ending)
 
     def retire(self, ending: Ending) -> None:
         """No more is wanted: close, in order where something has just gone out."""

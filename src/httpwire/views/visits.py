@@ -148,7 +148,7 @@ def why_incomplete(arrival: Arrival, tr: Translator) -> str:
     """Why what came is no whole request."""
     message = arrival.message
     ended = tr(_ENDINGS[arrival.ending])
-    if message and arrival.ending is Ending.REFUSED and is_request(message):
+    if message and arrival.ending is Ending.REFUSED and is_request(message) and not _is_undecidable(message):
         return tr("it came in plain HTTP to a port that speaks TLS")
     if (
         message is None
