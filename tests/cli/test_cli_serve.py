@@ -674,6 +674,28 @@ def test_a_pipe_that_nobody_opens_ends_with_the_first_signal(folder: Path, numbe
     assert "interrupted" in ran.stderr
 
 
+def test_a_program_that_reads_no_more_does_not_hold_up_the_first_signal(folder: Path) -> None:
+    port = free_port()
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return not probe.connect_ex(("127.0.0.1", port))
+
+    process = start(folder, "serve", "a.txt", "--listen", f"127.0.0.1:{port}", "--json", "-q")
+    wait_for(listens, "it to listen")
+    with socket.create_connection(("127.0.0.1", port), 5) as client, suppress(OSError):
+        client.settimeout(1)
+        for _ in range(100):  # until nothing is answered any more: what is to be told fills the pipe
+            client.sendall(b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+            if not client.recv(65536):
+                break
+        else:
+            pytest.fail("the pipe holds more than this test asks for")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    ended(process)
+
+
 def test_a_certificate_without_a_name_is_no_other_one(httpwire: Command) -> None:
     for arguments in (["record"], ["serve", "a.txt"]):
         ran = httpwire(*arguments, "--cert", "", "--listen", "0")

@@ -476,6 +476,29 @@ def test_a_unix_socket_has_no_port(tmp_path: Path) -> None:
         assert server.port == 0
 
 
+@pytest.mark.parametrize(
+    ("faults", "gets"),
+    [
+        (Faults(segment=4), CONTINUE + OK),
+        (Faults(throttle=500), CONTINUE + OK),
+        (Faults(delay=0.1), CONTINUE + OK),
+        (Faults(truncate=10), CONTINUE[:10]),
+        (Faults(truncate=len(CONTINUE) + 5), CONTINUE + OK[:5]),
+        (Faults(close_before=True), b""),
+    ],
+    ids=repr,
+)
+def test_who_waits_for_100_gets_the_recorded_one_alone_however_badly(faults: Faults, gets: bytes) -> None:
+    head, content = get("/", b"Content-Length: 2", b"Expect: 100-continue", method="POST"), b"hi"
+    with httpwire.serve(CONTINUE + OK, faults=faults) as server, connect(server) as client:
+        client.sendall(head)
+        begun = exactly(client, min(len(gets), len(CONTINUE)))
+        client.sendall(content)
+        assert begun + exactly(client, len(gets) - len(begun)) == gets
+        assert server.wait()[0].request is not None
+        assert not any("100 Continue was sent" in note for note in server.notes)
+
+
 class TestWait:
     def test_it_ends_when_as_many_requests_have_come(self) -> None:
         with httpwire.serve(OK) as server, ThreadPoolExecutor(1) as pool:

@@ -7,9 +7,10 @@ terminal which can do it; encoding errors never stop a line.
 from __future__ import annotations
 
 import os
+import select
 import sys
 
-from httpwire.errors import SaveFailed
+from httpwire.errors import Interrupted, SaveFailed
 from httpwire.language import N_, Translator
 from httpwire.views.text import padded, printable, width
 
@@ -92,8 +93,31 @@ def say(text: str) -> None:
         _forget(sys.stdout)
     except OSError as error:
         _forget(sys.stdout)
-        why = error.strerror or str(error)
-        raise SaveFailed(N_("can't write to standard output: {why}"), path="-", why=why) from error
+        raise _unsaid(error) from error
+
+
+def say_until(stop: int, text: str) -> None:
+    """As `say`, of ASCII text; once the descriptor `stop` is readable, no reader is waited for.
+
+    Raises Interrupted, SaveFailed."""
+    sys.stdout.flush()
+    descriptor = sys.stdout.fileno()
+    octets = text.encode("ascii")
+    try:
+        while octets:
+            if not select.select([stop], [descriptor], [])[1]:
+                raise Interrupted
+            octets = octets[os.write(descriptor, octets[: select.PIPE_BUF]) :]  # so much never has to wait
+    except BrokenPipeError:
+        _forget(sys.stdout)
+    except OSError as error:
+        _forget(sys.stdout)
+        raise _unsaid(error) from error
+
+
+def _unsaid(error: OSError) -> SaveFailed:
+    why = error.strerror or str(error)
+    return SaveFailed(N_("can't write to standard output: {why}"), path="-", why=why)
 
 
 def _forget(stream: TextIO) -> None:

@@ -14,7 +14,7 @@ from httpwire.capture.answers import Answer, Answers
 from httpwire.capture.arrival import Arrival, as_object
 from httpwire.capture.keeping import Keeping
 from httpwire.capture.model import Ending
-from httpwire.cli.console import Console, say
+from httpwire.cli.console import Console, say, say_until
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option
 from httpwire.cli.status import ExitStatus
@@ -83,6 +83,7 @@ class _Teller(Listener):
         self.complete = self.incomplete = self.surplus = 0
         self.octets = 0
         self.keeping = Keeping()
+        self.stop = -1  # a descriptor that is readable when no reader is to be waited for any more
 
     def arrived(self, arrival: Arrival, answer: Answer | None, *, wanted: bool = True) -> None:
         if arrival.file:
@@ -159,7 +160,11 @@ class _Teller(Listener):
             self._console.lines(lines)
         if self._objects:
             objects, self._objects = self._objects, []
-            say("".join(objects))
+            say_until(self.stop, "".join(objects))
+
+    def forgo(self) -> None:
+        """Tell no program any more."""
+        self._objects.clear()
 
     def finish(self) -> None:
         self._tell_unshown()
@@ -216,7 +221,7 @@ class Serving:
             sockets = listening.listen(self._where)
             try:
                 kept = interrupts.at_once(keeping)  # a pipe may be opened by nobody else for ever
-                teller.keeping = kept
+                teller.keeping, teller.stop = kept, interrupts.descriptor
                 room = listening.allow_descriptors(self._limits.connections, each=2 if kept.path else 1)
                 console.lines(before)
                 self._tell_listening(sockets)
@@ -237,10 +242,12 @@ class Serving:
                     interrupts.at_once(server.run)
                 else:
                     server.run()
+                teller.turned()  # while there still is a way to stop waiting for its reader
             except Interrupted:
                 if server is None:
                     raise
                 self._cut = server.stopped = True
+                teller.forgo()
             finally:
                 listening.close(sockets)
         teller.finish()

@@ -174,17 +174,19 @@ class Session:
         if not self._intake or not self._intake.expects_continue(head):
             return  # it has gone on by itself
         answer = server.choose(head)
-        recorded = answer is not None and answer.faults is NO_FAULTS
-        octets = answer.beginning(answer.reading(head.line.method).interim_stop) if answer and recorded else b""
-        if not octets:
-            recorded, octets = False, _CONTINUE
+        interim_stop = answer.reading(head.line.method).interim_stop if answer else 0
+        if answer and interim_stop:
+            cut_at = answer.faults.cut_at
+            octets = answer.beginning(interim_stop if cut_at is None else min(interim_stop, cut_at))
+        else:
+            octets = _CONTINUE
             server.note(self, N_("100 Continue was sent: the client waited for it before sending its content"))
         try:
-            sent = self.transport.send(memoryview(octets))
+            sent = self.transport.send(memoryview(octets)) if octets else 0
         except OSError as error:
             self._broken(error)
             return
-        self._early = answer, sent if recorded else 0
+        self._early = answer, sent if interim_stop else 0
         self._log_sent(octets[:sent])
 
     def _refuse(self, ending: Ending) -> None:
