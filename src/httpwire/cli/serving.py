@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _FILE = N_("FILE")
 _SECONDS = N_("SECONDS")
 _N = N_("N")
+_REMEMBERED = 512  # requests whose answers were held against them
+_REMEMBERED_OCTETS = 8192  # the largest of their heads
 _PER_SECOND = 20  # requests told in full in a second; more are only counted
 
 LISTEN = Option(
@@ -80,6 +82,7 @@ class _Teller(Listener):
         self._second = 0
         self._shown = self._unshown = 0
         self._mismatched: set[tuple[str, ...]] = set()
+        self._matched: set[tuple[Answer, bytes]] = set()
         self.complete = self.incomplete = self.surplus = 0
         self.octets = 0
         self.keeping = Keeping()
@@ -121,6 +124,13 @@ class _Teller(Listener):
 
     def _tell_mismatches(self, arrival: Arrival, answer: Answer) -> None:
         """Each mismatch once: a browser's hundred requests for one picture are one thing to know."""
+        head = arrival.message.head.raw if arrival.message and arrival.message.head else b""
+        if (answer, head) in self._matched:
+            return  # the same request: there is nothing new to find
+        if len(self._matched) >= _REMEMBERED:
+            self._matched.clear()
+        if len(head) <= _REMEMBERED_OCTETS:
+            self._matched.add((answer, head))
         for line in visits.mismatch_lines(arrival, answer, self._tr):
             if (answer.name, *line) not in self._mismatched:
                 self._mismatched.add((answer.name, *line))
