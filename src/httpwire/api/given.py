@@ -59,6 +59,8 @@ def check(name: str, value: object, kind: type, *, least: int | None = None) -> 
 
 
 def answers_of(given: Given, faults: Faults) -> Answers:
+    """All that `serve` was given, going out with `faults` where nothing else is scripted. Raises TypeError, UsageError,
+    AnswerUnreadable."""
     if isinstance(given, _ONE):
         if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
             found = open_answers([os.fspath(given)], times=faults.timing)[0]
@@ -85,6 +87,7 @@ def answers_of(given: Given, faults: Faults) -> Answers:
 
 
 def answer_of(given: One, faults: Faults = NO_FAULTS, request: Message | None = None) -> Answer:
+    """One answer, to `request` where that is known. Raises TypeError, AnswerUnreadable."""
     recorded, faults = (given.answer, given.faults) if isinstance(given, Scripted) else (given, faults)
     check("faults", faults, Faults)
     if isinstance(recorded, (bytes, bytearray, memoryview)):

@@ -254,8 +254,18 @@ def record(
     Raises UsageError, OutputUnwritable, ListenFailed.
     """
     answers = None if reply is None else Answers(others=[answer_of(reply)])
-    limited = {"count": count, "limits": limits, "reading": reading}
-    return _running(listen, answers, into, File, **limited, tls=tls, keep=keep, refuse=None)
+    return _running(
+        listen,
+        answers,
+        into,
+        File,
+        count=count,
+        limits=limits,
+        reading=reading,
+        tls=tls,
+        keep=keep,
+        refuse=None,
+    )
 
 
 def serve(
@@ -284,8 +294,18 @@ def serve(
     except UsageError:
         made.close()
         raise
-    limited = {"count": count, "limits": limits, "reading": reading}
-    return _running(listen, made, into, Sequence, **limited, tls=tls, keep=keep, refuse=_refusal)
+    return _running(
+        listen,
+        made,
+        into,
+        Sequence,
+        count=count,
+        limits=limits,
+        reading=reading,
+        tls=tls,
+        keep=keep,
+        refuse=_refusal,
+    )
 
 
 def _running(

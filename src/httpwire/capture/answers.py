@@ -117,6 +117,18 @@ class Answer:
         """How many octets it has."""
         return self.stop - self.start
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether its faults end the connection within it, or right behind it."""
+        cut_at = self.faults.cut_at
+        return cut_at is not None and cut_at <= self.size
+
+    @property
+    def served(self) -> int:
+        """How many of its octets go out: all, unless its faults cut it."""
+        cut_at = self.faults.cut_at
+        return self.size if cut_at is None else min(self.size, cut_at)
+
     def blocks(self, offset: int = 0) -> Iterator[bytes]:
         """The octets from `offset` on. Raises RequestUnreadable when the file became shorter."""
         left = self.size - offset
@@ -154,8 +166,8 @@ class Answer:
 
     def closes(self, request: Message | None) -> bool:
         """Whether the connection ends with it, where it is the answer to `request`."""
-        reading, cut_at = self.reading(request.method if request else None), self.faults.cut_at
-        return not (reading.stays or reading.tunnel) or (cut_at is not None and cut_at <= self.size)
+        reading = self.reading(request.method if request else None)
+        return not (reading.stays or reading.tunnel) or self.is_cut
 
     @property
     def recorded(self) -> Reading:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import re
 
@@ -192,29 +193,33 @@ class Sequence(File):
             self._pending.append(piece.held())
         else:
             self.flush()
-            size = os.fstat(self._fd).st_size
             try:
-                piece.copy(self._append)
-            except SaveFailed:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._fd, size)
+                with self._appending() as append:
+                    piece.copy(append)
+            except OSError as error:
                 piece.spool.finish(complete=False, ending=PARTIAL)
-                raise
+                raise _failed(self.path, error) from error
         return self._saved
 
-    def _append(self, data: bytes) -> None:
+    @contextlib.contextmanager
+    def _appending(self) -> Iterator[Callable[[bytes], None]]:
+        """Gives what appends to the file. Where that fails, all of it is taken back: the file holds what was told, whole."""
         size = os.fstat(self._fd).st_size
         try:
-            write_whole(self._fd, data)
-        except OSError as error:
+            yield functools.partial(write_whole, self._fd)
+        except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, size)  # what was told is in it, and nothing half
-            raise _failed(self.path, error) from error
+                os.ftruncate(self._fd, size)
+            raise
 
     def flush(self) -> None:
         if self._pending:
             pending, self._pending = b"".join(self._pending), []
-            self._append(pending)
+            try:
+                with self._appending() as append:
+                    append(pending)
+            except OSError as error:
+                raise _failed(self.path, error) from error
 
     def close(self) -> None:
         try:

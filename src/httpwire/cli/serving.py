@@ -100,8 +100,8 @@ class _Teller(Listener):
         if self._json:
             import json
 
-            numbered = arrival.replace(number=self.keeping.number(arrival.number))
-            made = {**as_object(numbered), "answer": answer.name if answer else None}
+            number = self.keeping.number(arrival.number)
+            made = as_object(arrival) | {"number": number, "answer": answer.name if answer else None}
             self._objects.append(json.dumps(made) + "\n")
         if self._console.quiet:
             return

@@ -44,8 +44,7 @@ class Delivery:
         self._faults = faults = answer.faults
         self._begun = time.monotonic() + faults.delay
         self._start = start
-        cut_at = faults.cut_at
-        self.stop: int = answer.size if cut_at is None else min(answer.size, cut_at)
+        self.stop = answer.served
         self.done = False  #: all that is to be sent is sent
         self.wake_at: float | None = None  #: when to go on (monotonic seconds); None: once the transport takes more
         self._told = told

@@ -176,8 +176,7 @@ class Session:
         answer = server.choose(head)
         interim_stop = answer.reading(head.line.method).interim_stop if answer else 0
         if answer and interim_stop:
-            cut_at = answer.faults.cut_at
-            octets = answer.beginning(interim_stop if cut_at is None else min(interim_stop, cut_at))
+            octets = answer.beginning(min(interim_stop, answer.served))
         else:
             octets = _CONTINUE
             server.note(self, N_("100 Continue was sent: the client waited for it before sending its content"))
@@ -262,7 +261,7 @@ class Session:
             try:
                 sent = self.transport.send(memoryview(octets))
             except OSError as error:
-                self._serving, self._delivery = (arrival, reading), Delivery(answer)
+                self._serving, self._delivery = (arrival, reading), Delivery(answer)  # for what is told of it
                 self._broken(error)
                 return
             if sent == len(octets):

@@ -63,7 +63,7 @@ def answers_lines(
         else:
             yield tr("answer"), tr("{name}: {size}, to {asked}", **facts)
         yield "", tr(_then(answer))
-        if answer.faults.cut_at is not None and not _is_cut(answer):
+        if answer.faults.cut_at is not None and not answer.is_cut:
             yield tr("warning"), tr("it has fewer than {n} bytes: it goes out whole", n=f"{answer.faults.cut_at:,}")
         if response is None:
             yield tr("warning"), tr("there is no final answer in it")
@@ -88,7 +88,7 @@ def _then(answer: Answer) -> str:
     reading, faults = answer.recorded, answer.faults
     if faults.close_before:
         return N_("in its place the connection is closed")
-    if _is_cut(answer):
+    if answer.is_cut:
         if faults.reset_after is None:
             return N_("it is cut short, and the connection closed")
         return N_("it is cut short, and the connection reset")
@@ -108,11 +108,6 @@ def _slip(answer: Answer) -> str:
     if head and head.line.version:
         return N_("it is a request: httpwire send sends it, and serve takes what comes back")
     return ""
-
-
-def _is_cut(answer: Answer) -> bool:
-    cut_at = answer.faults.cut_at
-    return cut_at is not None and cut_at <= answer.size
 
 
 def _asked(request: Message) -> str:
@@ -148,14 +143,11 @@ def why_incomplete(arrival: Arrival, tr: Translator) -> str:
     """Why what came is no whole request."""
     message = arrival.message
     ended = tr(_ENDINGS[arrival.ending])
-    if message and arrival.ending is Ending.REFUSED and is_request(message) and not _is_undecidable(message):
-        return tr("it came in plain HTTP to a port that speaks TLS")
-    if (
-        message is None
-        or arrival.ending is Ending.SURPLUS
-        or (arrival.ending is Ending.REFUSED and not _is_undecidable(message))
-    ):
+    if message is None or arrival.ending is Ending.SURPLUS:
         return ended
+    if arrival.ending is Ending.REFUSED and not _is_undecidable(message):
+        # It could be read, and was refused for the port that it came to, or because it is no request.
+        return tr("it came in plain HTTP to a port that speaks TLS") if is_request(message) else ended
     return end_of(message, ended, tr)
 
 
@@ -179,8 +171,8 @@ def answer_line(answer: Answer | None, tr: Translator) -> Line:
     if answer is None:
         return tr("answer"), tr("none: the connection is closed")
     facts = {"name": _name(answer, tr), "size": bytes_of(answer.size, tr)}
-    if _is_cut(answer):
-        return tr("answer"), tr("{name}, cut after {sent} of {size}", **facts, sent=f"{answer.faults.cut_at:,}")
+    if answer.is_cut:
+        return tr("answer"), tr("{name}, cut after {sent} of {size}", **facts, sent=f"{answer.served:,}")
     return tr("answer"), tr("{name}, {size}", **facts)
 
 
