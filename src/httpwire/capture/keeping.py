@@ -203,7 +203,7 @@ class Sequence(File):
 
     @contextlib.contextmanager
     def _appending(self) -> Iterator[Callable[[bytes], None]]:
-        """Gives what appends to the file. Where that fails, all of it is taken back: the file holds what was told, whole."""
+        """Gives what appends to the file. Where that fails all of it is taken back: what was told stays, whole."""
         size = os.fstat(self._fd).st_size
         try:
             yield functools.partial(write_whole, self._fd)
