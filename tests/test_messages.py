@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 
 _PACKAGE = Path(__file__).parents[1] / "src" / "httpwire"
 _JAPANESE = _PACKAGE / "locale" / "ja" / "LC_MESSAGES" / "httpwire.po"
-_KEYWORDS = {"N_": None, "tr": None, "plural": (1, 2)}
+_KEYWORDS = {"N_": None, "tr": None, "plural": (1, 2), "Sentence": None, "Amount": (1, 2)}
 
 
 def catalogue() -> Catalog:

@@ -1,7 +1,8 @@
 """The languages that people are spoken to in: English and Japanese.
 
-In: a message id (the English sentence). Out: the sentence in the wished language, from
-the gettext catalogues beside this package. English needs no catalogue and loads nothing.
+In: a message id (the English sentence), or a Sentence: one with its details, to be said
+later in any language. Out: the sentence in the wished language, from the gettext
+catalogues beside this package. English needs no catalogue and loads nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,39 @@ LANGUAGES = ("en", "ja")
 def N_(message: str) -> str:
     """Marks a message id for the catalogues, where it is translated later."""
     return message
+
+
+class Sentence:
+    """A message id and what fills its {names}; a detail may be a Sentence itself."""
+
+    __slots__ = ("details", "says")
+
+    def __init__(self, says: str, **details: object) -> None:
+        self.says = says
+        self.details = details
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(self.says)
+
+    def __repr__(self) -> str:
+        return f"Sentence({str(self)!r})"
+
+    def __str__(self) -> str:
+        return Translator().told(self)
+
+
+class Amount(Sentence):
+    """A Sentence for `n` of something: `says` for one, `many` for others; {n} is the number, with separators."""
+
+    __slots__ = ("many", "n")
+
+    def __init__(self, one: str, many: str, n: int, **details: object) -> None:
+        super().__init__(one, **details)
+        self.many = many
+        self.n = n
 
 
 class Translator:
@@ -40,6 +74,15 @@ class Translator:
         """The sentence with `details` filled in, of which `why` and `unit` are message ids themselves."""
         shown = {name: self(str(value)) if name in ("why", "unit") else value for name, value in details.items()}
         return self(message).format(**shown)
+
+    def told(self, sentence: Sentence) -> str:
+        """`sentence` in this language, and the sentences in it likewise."""
+        shown = {
+            name: self.told(value) if isinstance(value, Sentence) else value for name, value in sentence.details.items()
+        }
+        if isinstance(sentence, Amount):
+            return self.plural(sentence.says, sentence.many, sentence.n, **shown)
+        return self(sentence.says).format(**shown)
 
     def plural(self, one: str, many: str, n: int, **details: object) -> str:
         """The sentence for `n` of something; {n} is the number, with separators."""
