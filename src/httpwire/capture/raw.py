@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from bisect import bisect_right
 
 from httpwire.errors import OutputUnwritable, RequestUnreadable, SaveFailed
 from httpwire.language import N_
@@ -17,17 +18,20 @@ from httpwire.wire.preflight import Examination, Examiner
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Protocol
+    from typing import Protocol, TypeVar
 
     from httpwire.wire.edit import Edits, Patch
 
-    class Reader(Protocol):
+    T = TypeVar("T")
+    T_co = TypeVar("T_co", covariant=True)
+
+    class Reader(Protocol[T_co]):
         """Takes octets by `feed`, or by `skip` as many as are `opaque`: a Stream, an Examiner, a Planner."""
 
         @property
         def opaque(self) -> int: ...
-        def feed(self, data: bytes, /) -> object: ...
-        def skip(self, count: int, /) -> object: ...
+        def feed(self, data: bytes, /) -> T_co: ...
+        def skip(self, count: int, /) -> T_co: ...
 
 
 BLOCK = 256 << 10
@@ -102,11 +106,13 @@ class Outgoing:
         self._pieces = pieces
         self.octets = here
 
-    def blocks(self, offset: int = 0) -> Iterator[bytes]:
-        """The octets from `offset` on, in blocks. Raises RequestUnreadable when the file became shorter."""
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The octets from `start` up to `stop` (None: the end), in blocks.
+
+        Raises RequestUnreadable when the file became shorter."""
         small: list[bytes] = []  # neighbours of patches are joined: each block is one write
         size = 0
-        for piece in self._read_pieces(offset):
+        for piece in self._read_pieces(start, self.octets if stop is None else min(stop, self.octets)):
             small.append(piece)
             size += len(piece)
             if size >= BLOCK:
@@ -115,37 +121,51 @@ class Outgoing:
         if small:
             yield b"".join(small)
 
-    def _read_pieces(self, offset: int) -> Iterator[bytes]:
-        for index, (start, source, new) in enumerate(self._pieces):
-            stop = self._pieces[index + 1][0] if index + 1 < len(self._pieces) else self.octets
-            while offset < stop:
+    def _read_pieces(self, offset: int, stop: int) -> Iterator[bytes]:
+        pieces = self._pieces
+        index = bisect_right(pieces, offset, key=lambda piece: piece[0]) - 1
+        while offset < stop:
+            start, source, new = pieces[index]
+            end = min(stop, pieces[index + 1][0] if index + 1 < len(pieces) else stop)
+            while offset < end:
                 inside = offset - start
-                count = min(BLOCK, stop - offset)
+                count = min(BLOCK, end - offset)
                 piece = self._original.read_at(source + inside, count) if new is None else new[inside : inside + count]
                 if not piece:
                     raise RequestUnreadable(path=self.name, why=N_("it became shorter while it was read"))
                 yield piece
                 offset += len(piece)
+            index += 1
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The octets from `start` up to `stop`. Raises RequestUnreadable when the file became shorter."""
+        return b"".join(self.blocks(start, stop))
 
     @property
     def descriptor(self) -> int | None:
         """The descriptor of a file whose octets these are, unpatched; None where there is no such file."""
         return None if self.patches or isinstance(self._original, _Memory) else self._original.fd
 
-    def walk(self, reader: Reader) -> None:
-        """Show the octets to `reader`; content that decides nothing is not even read."""
+    def shown_to(self, reader: Reader[T]) -> Iterator[T]:
+        """Show the octets to `reader`, and give what it makes of each block; content that decides nothing is not even
+        read."""
         position = 0
         while position < self.octets:
             count = min(reader.opaque, self.octets - position)
             if count > BLOCK:
-                reader.skip(count)
+                yield reader.skip(count)
                 position += count
                 continue
             for block in self.blocks(position):
-                reader.feed(block)
+                yield reader.feed(block)
                 position += len(block)
                 if reader.opaque > BLOCK:
                     break
+
+    def walk(self, reader: Reader[object]) -> None:
+        """Show the octets to `reader`."""
+        for _ in self.shown_to(reader):
+            pass
 
     def examine(self) -> Examination:
         """What is to be known of these octets as requests."""
@@ -159,7 +179,11 @@ class Outgoing:
 
         planner = Planner(edits)
         self.walk(planner)
-        self.patches = planner.finish()
+        self.patch(planner.finish())
+
+    def patch(self, patches: list[Patch]) -> None:
+        """Lay `patches`, which are in order of offset."""
+        self.patches = patches
         self._lay()
 
     def close(self) -> None:

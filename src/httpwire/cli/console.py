@@ -6,6 +6,7 @@ terminal which can do it; encoding errors never stop a line.
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import sys
@@ -16,9 +17,10 @@ from httpwire.views.text import padded, printable, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import TextIO
 
+_BATCH = 64 << 10  # characters that are written at once
 _COLOURS = {"error": "31", "warning": "33", "complete": "32", "incomplete": "31", "undecidable": "31"}
 
 
@@ -94,6 +96,45 @@ def say(text: str) -> None:
     except OSError as error:
         _forget(sys.stdout)
         raise _unsaid(error) from error
+
+
+def say_all(texts: Iterable[str]) -> None:
+    """Write `texts` to standard output in larger pieces. Raises SaveFailed."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size > _BATCH:
+            say("".join(batch))
+            batch, size = [], 0
+    say("".join(batch))
+
+
+def write_octets(blocks: Iterable[bytes]) -> None:
+    """Write octets to standard output as they are; to a terminal with control characters escaped, for they could
+    command it. Raises SaveFailed."""
+    if sys.stdout.isatty():
+        say_all(_harmless(blocks))
+        return
+    sys.stdout.flush()
+    try:
+        for block in blocks:
+            view = memoryview(block)
+            while view:
+                view = view[os.write(sys.stdout.fileno(), view) :]
+    except BrokenPipeError:
+        _forget(sys.stdout)
+    except OSError as error:
+        _forget(sys.stdout)
+        raise _unsaid(error) from error
+
+
+def _harmless(blocks: Iterable[bytes]) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    for block in blocks:
+        lines = decoder.decode(block).replace("\r\n", "\n").split("\n")
+        yield "\n".join("\t".join(printable(piece) for piece in line.split("\t")) for line in lines)
 
 
 def say_until(stop: int, text: str) -> None:

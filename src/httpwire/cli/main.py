@@ -23,6 +23,7 @@ _VERBS = {
     "send": N_("send a recorded request to a real server and keep its answer"),
     "record": N_("keep what a browser sends, byte for byte"),
     "serve": N_("answer requests with recorded bytes"),
+    "show": N_("make recorded requests and answers readable, to the last byte"),
     "demo": N_("see the whole loop: a request recorded, sent, and its answer served"),
 }
 
@@ -72,6 +73,10 @@ def _run(words: list[str], tr: Translator) -> int:
         from httpwire.cli import serve
 
         return serve.run(words[1:], tr)
+    if name == "show":
+        from httpwire.cli import show
+
+        return show.run(words[1:], tr)
     if name == "demo":
         from httpwire.cli import demo
 

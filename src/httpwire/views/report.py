@@ -41,15 +41,15 @@ def report(
             "octets": outgoing.octets,
             "requests": examination.requests,
             "answers_expected": examination.answers,
-            "findings": _findings(examination.findings),
+            "findings": findings_of(examination.findings),
             "findings_unlisted": examination.unlisted,
-            "edits": [{"offset": p.offset, "old": _text(p.old), "new": _text(p.new)} for p in outgoing.patches],
+            "edits": [{"offset": p.offset, "old": text_of(p.old), "new": text_of(p.new)} for p in outgoing.patches],
         },
         "connection": connection and _connection(connection),
         "exchanges": [_exchange(exchange, connection.began_ns) for exchange in connection.exchanges]
         if connection
         else [],
-        "findings": _findings(connection.findings) if connection else [],
+        "findings": findings_of(connection.findings) if connection else [],
         "saved": saving and {"path": saving.saved or None, "octets": saving.octets},
     }
 
@@ -89,46 +89,53 @@ def _exchange(exchange: Exchange, began: int) -> dict[str, Any]:
         "outcome": exchange.outcome.value,
         "request": request
         and {
-            "method": _text(request.method),
-            "target": _text(request.target),
+            "method": text_of(request.method),
+            "target": text_of(request.target),
             "start": request.start,
             "stop": request.stop,
             "complete": request.complete,
         },
         "interim": [_response(message) for message in exchange.interim],
         "response": exchange.response and _response(exchange.response),
-        "findings": _findings(exchange.findings),
+        "findings": findings_of(exchange.findings),
         "times": {name: _since(began, at) for name, at in zip(Timing.FIELDS, exchange.timing, strict=True)},
     }
 
 
 def _response(message: Message) -> dict[str, Any]:
-    framing = message.framing
     return {
         "status": message.status or None,
-        "reason": _text(message.reason),
-        "version": _text(message.head.line.version) if message.head else "",
-        "fields": [[_text(field.name), _text(field.value)] for field in message.fields],
-        "trailers": [[_text(field.name), _text(field.value)] for field in message.trailers],
+        "reason": text_of(message.reason),
+        "version": text_of(message.head.line.version) if message.head else "",
+        "fields": [[text_of(field.name), text_of(field.value)] for field in message.fields],
+        "trailers": [[text_of(field.name), text_of(field.value)] for field in message.trailers],
         "start": message.start,
         "content_start": message.content_start,
         "stop": message.stop,
         "content_octets": message.octets,
         "chunks": message.chunks,
         "complete": message.complete,
-        "framing": framing
-        and {
-            "kind": framing.kind.value,
-            "rule": framing.rule.id,
-            "says": framing.rule.says,
-            "section": framing.rule.section,
-            "length": framing.length,
-            "overrode": [_text(field.name) for field in framing.overrode],
-        },
+        "framing": framing_of(message),
     }
 
 
-def _findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+def framing_of(message: Message) -> dict[str, Any] | None:
+    """How a message is delimited, and why."""
+    framing = message.framing
+    if framing is None:
+        return None
+    return {
+        "kind": framing.kind.value,
+        "rule": framing.rule.id,
+        "says": framing.rule.says,
+        "section": framing.rule.section,
+        "length": framing.length,
+        "overrode": [text_of(field.name) for field in framing.overrode],
+    }
+
+
+def findings_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings by their ids, with where they are."""
     return [
         {
             "id": finding.deviation.id,
@@ -144,5 +151,6 @@ def _findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def _text(octets: bytes) -> str:
+def text_of(octets: bytes) -> str:
+    """Octets as a string with one character for each."""
     return octets.decode("latin-1")

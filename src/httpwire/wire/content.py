@@ -22,6 +22,8 @@ from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from httpwire.wire.head import Note
     from httpwire.wire.stream import Event
 
@@ -274,16 +276,22 @@ def _same_chunks(digit: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?s:%s\r\n%s\r\n)++" % (digit, b"." * int(digit, 16)))
 
 
-def unchunk(octets: bytes) -> bytes:
-    """The data of each chunk in `octets`, joined, as far as they can be read."""
-    from contextlib import suppress  # here alone: it would cost the command its start
-
+def unchunked(blocks: Iterable[bytes], limits: Limits | None = None) -> Iterator[bytes]:
+    """The data of the chunks in `blocks`, as far as they can be read: what stands before a broken chunk is content all
+    the same."""
     buffer = Buffer()
-    buffer.add(octets)
-    events: list[Event] = []
-    most = len(octets) + 1  # a limit was for whoever received it
-    reader = ChunkReader(Limits(most, most, most, most), lambda *_, **__: None, detail=True)
-    with suppress(Lost):  # what stands before a broken chunk is content all the same
-        reader.read(buffer, events)
-    elements = (event for event in events if isinstance(event, Element))
-    return b"".join(octets[e.start : e.stop] for e in elements if e.kind is ElementKind.CHUNK_DATA)
+    reader = ChunkReader(limits or Limits(), lambda *_, **__: None, detail=True)
+    for block in blocks:
+        start = buffer.start
+        octets = bytes(buffer.octets) + block
+        buffer.add(block)
+        events: list[Event] = []
+        try:
+            ended = reader.read(buffer, events)
+        except Lost:
+            ended = True
+        for event in events:
+            if isinstance(event, Element) and event.kind is ElementKind.CHUNK_DATA:
+                yield octets[event.start - start : event.stop - start]
+        if ended:
+            return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from httpwire.language import N_
 from httpwire.wire.record import Record, at
 
 
@@ -35,31 +36,31 @@ class Span(Record):
 
 
 class ElementKind(Enum):
-    """What a stretch of octets is, in the terms of RFC 9112."""
+    """What a stretch of octets is, in the terms of RFC 9112; the value is a message id."""
 
-    EMPTY_LINE = "empty line"  # before a start line: 2.2
-    METHOD = "method"
-    TARGET = "request target"
-    VERSION = "version"
-    STATUS = "status code"
-    REASON = "reason phrase"
-    BLANK = "blank"  # SP, OWS, BWS
-    LINE_END = "line end"
-    FIELD_NAME = "field name"
-    COLON = "colon"
-    FIELD_VALUE = "field value"
-    FOLD = "line fold"  # 5.2
-    HEAD_END = "end of head"
-    CONTENT = "content"
-    CHUNKED = "chunked content"  # chunks not taken apart
-    CHUNK_SIZE = "chunk size"
-    CHUNK_EXTENSIONS = "chunk extensions"
-    CHUNK_DATA = "chunk data"
-    TRAILER_END = "end of trailers"
-    TUNNEL = "tunnel"
-    MALFORMED = "malformed"  # fits no production
-    UNDECIDED = "undecided"  # follows a point where the end can no longer be known
-    EXTRA = "after the end"  # belongs to no awaited message
+    EMPTY_LINE = N_("empty line")  # before a start line: 2.2
+    METHOD = N_("method")
+    TARGET = N_("request target")
+    VERSION = N_("version")
+    STATUS = N_("status code")
+    REASON = N_("reason phrase")
+    BLANK = N_("blank")  # SP, OWS, BWS
+    LINE_END = N_("line end")
+    FIELD_NAME = N_("field name")
+    COLON = N_("colon")
+    FIELD_VALUE = N_("field value")
+    FOLD = N_("line fold")  # 5.2
+    HEAD_END = N_("end of head")
+    CONTENT = N_("content")
+    CHUNKED = N_("chunked content")  # chunks not taken apart
+    CHUNK_SIZE = N_("chunk size")
+    CHUNK_EXTENSIONS = N_("chunk extensions")
+    CHUNK_DATA = N_("chunk data")
+    TRAILER_END = N_("end of trailers")
+    TUNNEL = N_("tunnel")
+    MALFORMED = N_("malformed")  # fits no production
+    UNDECIDED = N_("undecided")  # follows a point where the end can no longer be known
+    EXTRA = N_("after the end")  # belongs to no awaited message
 
 
 #: Kinds that arrive in stretches of any length: neighbours of one kind are one element.

@@ -150,6 +150,7 @@ class Message(Record):
         wire = self.raw[self.content_start - self.start :]
         if not (self.framing and self.framing.kind is Kind.CHUNKED):
             return wire
-        from httpwire.wire.content import unchunk
+        from httpwire.wire.content import Limits, unchunked
 
-        return unchunk(wire)
+        most = len(wire) + 1  # a limit was for whoever received it
+        return b"".join(unchunked((wire,), Limits(most, most, most, most)))

@@ -1,0 +1,198 @@
+"""The verb `show`: recorded requests and answers made readable, to the last byte.
+
+In: arguments. Out: the messages on standard output in the form that was asked for, and the exit
+status. Nothing is changed in the files; secrets can be masked in what is shown.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from httpwire.capture.raw import Outgoing
+from httpwire.capture.reading import Reading
+from httpwire.cli.console import columns_of, say, say_all, write_octets
+from httpwire.cli.options import Arguments, Option, Verb, help_text, read
+from httpwire.cli.paint import show, wants_colour
+from httpwire.cli.status import ExitStatus
+from httpwire.errors import UsageError
+from httpwire.language import N_, Translator
+from httpwire.views.text import padded, printable
+from httpwire.wire.element import Direction, ElementKind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpwire.views.show.lines import Line
+
+_FORMS = ("raw", "hex", "elements", "json", "html", "content")
+
+SHOW = Verb(
+    "show",
+    N_("httpwire show FILE... [--explain] [OPTION...]"),
+    N_(
+        "Shows recorded requests and answers: each line of the wire with its name, line ends made visible, and the "
+        "content as it is meant, with chunked, gzip, deflate, br and zstd taken off. The files stay as they are. Of a "
+        "request followed by an answer both sides are read as one exchange. '-' is standard input."
+    ),
+    (
+        Option("explain", "e", "", N_("say of every element what it is and what its value means")),
+        Option("raw", "", "", N_("the bytes as they are; on a terminal control characters are escaped")),
+        Option("hex", "x", "", N_("offset, bytes, text, and the element that each row belongs to")),
+        Option("elements", "", "", N_("the elements that tile the bytes, with their offsets")),
+        Option("content", "", "", N_("the content alone, with its codings taken off")),
+        Option("json", "", "", N_("all of it as one JSON object")),
+        Option("html", "", N_("FILE"), N_("write one page: pointing at any bytes tells what they are")),
+        Option("mask", "", "", N_("show * for secrets: Authorization, Cookie and Set-Cookie values")),
+        Option("limit", "", N_("BYTES"), N_("how much of each content is shown (default 65536; 0: all)")),
+        Option("as", "", N_("KIND"), N_("read the files as request or response, whatever they begin with")),
+        Option("color", "", N_("WHEN"), N_("auto, always or never")),
+    ),
+    1 << 30,
+    (N_("Exit status: 0 it was shown; 2 wrong usage, or a file that can't be read; 23 could not write."),),
+)
+
+
+def run(words: list[str], tr: Translator) -> int:
+    """Carry out `httpwire show` with the arguments `words`."""
+    arguments = read(SHOW, words)
+    if arguments.has("help"):
+        say(help_text(SHOW, tr, columns_of(sys.stdout)))
+        return ExitStatus.DONE
+    form = _form(arguments)
+    readings = open_readings(arguments, "show")
+    limit = arguments.number("limit", 64 << 10, least=0) or max(reading.source.octets for reading in readings)
+    try:
+        if arguments.has("mask"):
+            from httpwire.views.masking import mask
+
+            for reading in readings:
+                reading.source.patch(mask(reading))
+        if form == "text":
+            colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
+            show(_text(readings, limit, tr, explained=arguments.has("explain")), colour=colour)
+        else:
+            _write(form, readings, limit, arguments, tr)
+    finally:
+        for reading in readings:
+            reading.source.close()
+    return ExitStatus.DONE
+
+
+def _form(arguments: Arguments) -> str:
+    """Which form was asked for. Raises UsageError where several were."""
+    asked = [name for name in _FORMS if arguments.has(name)]
+    if len(asked) > 1:
+        raise UsageError(N_("--{one} and --{other} exclude each other"), one=asked[0], other=asked[1])
+    return asked[0] if asked else "text"
+
+
+def choice(arguments: Arguments, option: str, values: tuple[str, ...], default: str) -> str:
+    """The value of `option`, one of `values`. Raises UsageError."""
+    value = arguments.last(option, default)
+    if value not in values:
+        names = ", ".join(values)
+        raise UsageError(N_("--{option} takes one of {names}, not {value}"), option=option, names=names, value=value)
+    return value
+
+
+def open_readings(arguments: Arguments, verb: str) -> list[Reading]:
+    """The files that were named, opened. A request followed by an answer are one exchange. Raises UsageError."""
+    if not arguments.operands:
+        raise UsageError(
+            N_("{verb} needs the name of a file"), verb=verb, hint=N_("a recorded request or answer, or '-'")
+        )
+    forced = Direction(choice(arguments, "as", ("request", "response"), "request")) if arguments.has("as") else None
+    readings: list[Reading] = []
+    try:
+        for path in arguments.operands:
+            source = Outgoing.from_path(path)
+            before = readings[-1] if readings else None
+            reading = Reading(source, forced)
+            if before and before.direction is Direction.REQUEST and reading.direction is Direction.RESPONSE:
+                reading = Reading(source, forced, before.methods())
+            readings.append(reading)
+    except BaseException:
+        for reading in readings:
+            reading.source.close()
+        raise
+    return readings
+
+
+def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: bool) -> Iterator[Line]:
+    from httpwire.views.anatomy import anatomy_of
+    from httpwire.views.show.lines import message_lines, title_line
+
+    for index, reading in enumerate(readings):
+        for number, part in enumerate(reading.parts()):
+            anatomy = anatomy_of(part, reading.source, limit)
+            if index or number:
+                yield []
+            yield title_line(anatomy, reading.source.name, tr)
+            yield from message_lines(anatomy, tr, explained=explained)
+
+
+def _write(form: str, readings: list[Reading], limit: int, arguments: Arguments, tr: Translator) -> None:
+    """Write a form that is not made of styled lines. Raises SaveFailed, RequestUnreadable."""
+    if form == "json":
+        say_all(_json(readings, limit, explained=arguments.has("explain")))
+    elif form == "hex":
+        say_all(_hex(readings, tr))
+    elif form == "elements":
+        say_all(_elements(readings, tr))
+    else:
+        write_octets(_octets(form, readings))
+
+
+def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[str]:
+    import json
+
+    from httpwire.views.anatomy import anatomy_of
+    from httpwire.views.show.objects import message_object
+
+    yield '{"files": ['
+    for index, reading in enumerate(readings):
+        about = {"path": reading.source.name, "octets": reading.source.octets, "direction": reading.direction.value}
+        yield (", " if index else "") + json.dumps(about)[:-1] + ', "messages": ['
+        for number, part in enumerate(reading.parts()):
+            anatomy = anatomy_of(part, reading.source, limit)
+            yield (",\n" if number else "\n") + json.dumps(message_object(anatomy))
+        yield "]}"
+    yield "]}\n"
+
+
+def _hex(readings: list[Reading], tr: Translator) -> Iterator[str]:
+    from httpwire.views.show.dump import hex_dump
+
+    for reading in readings:
+        if len(readings) > 1:
+            yield f"--- {printable(reading.source.name)}\n"
+        names: dict[ElementKind, str] = {}
+        for offset, row, element in hex_dump(reading.elements(), reading.source):
+            name = names.get(element.kind) or names.setdefault(element.kind, tr(element.kind.value))
+            yield f"{offset:08x}  {row:66}  {name}\n"
+
+
+def _elements(readings: list[Reading], tr: Translator) -> Iterator[str]:
+    from httpwire.views.show.dump import element_rows
+
+    for reading in readings:
+        if len(readings) > 1:
+            yield f"--- {printable(reading.source.name)}\n"
+        digits = max(6, len(str(reading.source.octets)))
+        names = {kind: padded(tr(kind.value), 18) for kind in ElementKind}
+        for element, octets in element_rows(reading.elements(), reading.source):
+            yield f"{element.start:{digits}} {element.stop:{digits}}  {names[element.kind]}{octets}\n"
+
+
+def _octets(form: str, readings: list[Reading]) -> Iterator[bytes]:
+    if form == "raw":
+        for reading in readings:
+            yield from reading.source.blocks()
+        return
+    from httpwire.views.content import decoded_content
+
+    for reading in readings:
+        for part in reading.parts():
+            if part.message:
+                yield from decoded_content(part.message, reading.source)

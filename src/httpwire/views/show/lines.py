@@ -1,0 +1,206 @@
+"""A message as labelled lines that a person reads: the text form of an Anatomy.
+
+In: an Anatomy, glosses on it where they are wanted, and a Translator. Out: Lines: pieces of safe
+text, each with the name of a style, which whoever shows them may colour. Nothing of the octets can
+command a terminal: what is not printable is an escape.
+"""
+
+from __future__ import annotations
+
+from httpwire.language import N_, Translator
+from httpwire.views.content import BINARY, FORM, JSON, MARKUP, MULTIPART, Content
+from httpwire.views.outcome import bytes_of, end_of
+from httpwire.views.text import padded, printable, visible, width
+from httpwire.wire.element import Direction, ElementKind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from httpwire.views.anatomy import Anatomy, Row
+    from httpwire.views.explain.gloss import Gloss
+
+    #: Pieces as (style, text); a style is one of STYLES, or empty.
+    Line = list[tuple[str, str]]
+
+#: What a piece of a line may be: whoever shows it gives each a colour, or none.
+STYLES = ("title", "label", "start", "name", "value", "mark", "gloss", "error", "warning", "good")
+
+_STYLES = {
+    ElementKind.METHOD: "start",
+    ElementKind.TARGET: "start",
+    ElementKind.VERSION: "start",
+    ElementKind.STATUS: "start",
+    ElementKind.REASON: "start",
+    ElementKind.FIELD_NAME: "name",
+    ElementKind.FIELD_VALUE: "value",
+    ElementKind.CHUNK_SIZE: "start",
+    ElementKind.CHUNK_EXTENSIONS: "value",
+    ElementKind.MALFORMED: "error",
+    ElementKind.EXTRA: "error",
+    ElementKind.LINE_END: "mark",
+    ElementKind.FOLD: "mark",
+    ElementKind.HEAD_END: "mark",
+    ElementKind.TRAILER_END: "mark",
+    ElementKind.EMPTY_LINE: "mark",
+}
+_CODED = frozenset((ElementKind.CONTENT, ElementKind.CHUNK_DATA))
+_CHUNKS_SHOWN = 8  # chunk lines beside the decoded content, before the rest is only counted
+_BINARY_SHOWN = 128  # octets
+_RUN_SHOWN = 1024  # octets of what can't be read as HTTP
+
+
+def title_line(anatomy: Anatomy, name: str, tr: Translator) -> Line:
+    """What the lines that follow are: a file's name, and which of its bytes."""
+    part = anatomy.part
+    shown = tr("standard input") if name == "-" else printable(name)
+    kind = _PART_NAMES[part.direction] if part.message else N_("bytes that belong to no message")
+    offsets = tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
+    return [("title", f"--- {shown}: {tr(kind)}, {offsets}")]
+
+
+_PART_NAMES = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
+
+
+def message_lines(
+    anatomy: Anatomy, tr: Translator, *, glosses: Iterable[Gloss] = (), explained: bool = False
+) -> Iterator[Line]:
+    """The rows of a message with their glosses, what its content is, and how it ended. `explained`: with the chunks."""
+    part = anatomy.part
+    by_row = _by_row(anatomy.rows, glosses)
+    chunk_lines = 0
+    for index, row in enumerate(anatomy.rows):
+        kind = row.elements[0].kind
+        if kind in _CODED:
+            if anatomy.content is None or explained:
+                yield from _glossed(by_row[index], tr)
+            continue
+        in_chunks = kind in (ElementKind.CHUNK_SIZE, ElementKind.LINE_END)
+        if in_chunks:
+            chunk_lines += 1
+            if not explained or chunk_lines > _CHUNKS_SHOWN:
+                continue
+        if row.label in ("end of trailers", "trailer") and chunk_lines >= 0:
+            yield from _content_lines(anatomy, tr)
+            chunk_lines = -1
+        yield _row_line(row, tr)
+        yield from _glossed(by_row[index], tr)
+    if chunk_lines >= 0:
+        yield from _content_lines(anatomy, tr)
+    yield from _ending_lines(anatomy, tr)
+    for finding in part.findings:
+        severity = finding.deviation.severity.value
+        style = severity if severity in ("error", "warning") else "label"
+        says = tr.sentence(finding.deviation.says, finding.details)
+        told = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
+        yield [(style, label(tr(_SEVERITIES[severity]), tr)), ("", told)]
+
+
+_SEVERITIES = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+
+
+def label(text: str, tr: Translator) -> str:
+    """`text` as wide as every label."""
+    return padded(text, max(width(tr(name)) for name in ("request line", "status line", "end of head")) + 2)
+
+
+def _by_row(rows: tuple[Row, ...], glosses: Iterable[Gloss]) -> list[list[Gloss]]:
+    """For each row the glosses that begin in it; both are in order of their offsets."""
+    found: list[list[Gloss]] = [[] for _ in rows]
+    index = 0
+    for gloss in glosses:
+        while index + 1 < len(rows) and rows[index].stop <= gloss.start:
+            index += 1
+        found[index].append(gloss)
+    return found
+
+
+def _row_line(row: Row, tr: Translator) -> Line:
+    line = [("label", label(tr(row.label), tr))]
+    run = len(row.elements) == 1 and row.elements[0].kind in (
+        ElementKind.UNDECIDED,
+        ElementKind.EXTRA,
+        ElementKind.TUNNEL,
+    )
+    for element, octets in row.pieces():
+        line.append((_STYLES.get(element.kind, ""), visible(octets, _RUN_SHOWN if run else 0)))
+    if run:
+        line.append(("", f"  ({bytes_of(row.stop - row.start, tr)})"))
+    return line
+
+
+def _glossed(glosses: list[Gloss], tr: Translator) -> Iterator[Line]:
+    for gloss in glosses:
+        said = tr.told(gloss.sentence)
+        if gloss.section:
+            said = tr("{says} ({section})", says=said, section=gloss.section)
+        yield [("", label("", tr)), ("gloss", printable(said))]
+
+
+def _ending_lines(anatomy: Anatomy, tr: Translator) -> Iterator[Line]:
+    message = anatomy.part.message
+    if message is None:
+        return
+    style, name = ("good", N_("complete")) if message.complete else ("error", N_("incomplete"))
+    if message.complete or message.head or message.framing:
+        yield [(style, label(tr(name), tr)), ("", end_of(message, tr("the recorded bytes end"), tr))]
+
+
+def _content_lines(anatomy: Anatomy, tr: Translator) -> Iterator[Line]:
+    content = anatomy.content
+    if content is None:
+        return
+    yield [("label", label(tr("content"), tr)), ("", summary(content, tr))]
+    if content.problem:
+        yield [("warning", label(tr("warning"), tr)), ("", printable(tr.told(content.problem)))]
+    indent = label("", tr)
+    for text in content_text(content):
+        yield [("", indent), ("", text)]
+    if not content.whole and not content.problem:
+        shown = f"{len(content.sample):,}"
+        yield [("label", indent), ("gloss", tr("only the first {n} bytes are shown: --limit 0 shows all", n=shown))]
+
+
+def summary(content: Content, tr: Translator) -> str:
+    """Its size, what each coding that was taken off left, its type and charset."""
+    parts = [bytes_of(content.octets, tr)]
+    for step in content.steps:
+        if step.name != "chunked":
+            left = bytes_of(step.octets, tr) if step.octets is not None else tr("not to its end")
+            parts.append(tr("{coding} taken off: {left}", coding=printable(step.name), left=left))
+    if content.media_type:
+        parts.append(content.media_type)
+    if content.charset:
+        parts.append(tr("charset {name} ({known_by})", name=printable(content.charset), known_by=tr(content.known_by)))
+    return ", ".join(parts)
+
+
+def content_text(content: Content) -> Iterator[str]:
+    """The content's sample, laid out by its kind, as lines of safe text."""
+    from httpwire.views import layout
+
+    if content.kind == BINARY:
+        from httpwire.views.show.dump import hex_rows
+        from httpwire.views.signatures import recognized
+
+        known = recognized(content.sample)
+        if known:
+            yield known
+        for offset, octets in hex_rows(0, content.sample[:_BINARY_SHOWN]):
+            yield f"{offset:08x}  {octets}"
+        if len(content.sample) > _BINARY_SHOWN or not content.whole:
+            yield "..."
+        return
+    if content.kind == MULTIPART and content.boundary:
+        yield from layout.multipart_lines(content.sample, content.boundary)
+        return
+    text = content.text
+    lay = {JSON: layout.json_lines, MARKUP: layout.markup_lines, FORM: layout.form_lines}.get(content.kind)
+    for line in lay(text) if lay else text.splitlines():
+        yield safe(line)
+
+
+def safe(line: str) -> str:
+    """A line of text without its line end, tabs left as they are; no other control character."""
+    line = line.rstrip("\r\n")
+    return line if line.isprintable() else "\t".join(printable(piece) for piece in line.split("\t"))
