@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from httpwire.capture.raw import Outgoing
+from httpwire.capture.raw import Outgoing, Saving
 from httpwire.capture.reading import Reading
 from httpwire.cli.console import columns_of, say, say_all, write_octets
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from httpwire.views.show.lines import Line
 
+_ON_PAGE = 500  # messages on one page: a browser has to hold it
 _FORMS = ("raw", "hex", "elements", "json", "html", "content")
 
 SHOW = Verb(
@@ -140,6 +141,8 @@ def _write(form: str, readings: list[Reading], limit: int, arguments: Arguments,
         say_all(_hex(readings, tr))
     elif form == "elements":
         say_all(_elements(readings, tr))
+    elif form == "html":
+        _write_page(arguments.last("html"), readings, limit, tr)
     else:
         write_octets(_octets(form, readings))
 
@@ -183,6 +186,35 @@ def _elements(readings: list[Reading], tr: Translator) -> Iterator[str]:
         names = {kind: padded(tr(kind.value), 18) for kind in ElementKind}
         for element, octets in element_rows(reading.elements(), reading.source):
             yield f"{element.start:{digits}} {element.stop:{digits}}  {names[element.kind]}{octets}\n"
+
+
+def _write_page(path: str, readings: list[Reading], limit: int, tr: Translator) -> None:
+    """Write the HTML page to `path`. Raises OutputUnwritable, SaveFailed, RequestUnreadable."""
+    saving = Saving(path)
+    complete = False
+    try:
+        for piece in _page(readings, limit, tr):
+            saving.write(piece.encode())
+        complete = True
+    finally:
+        saving.finish(complete=complete)
+
+
+def _page(readings: list[Reading], limit: int, tr: Translator) -> Iterator[str]:
+    from httpwire.views.anatomy import anatomy_of
+    from httpwire.views.show.page import Page
+
+    page = Page(tr)
+    yield from page.head([reading.source.name for reading in readings])
+    number = 0
+    for reading in readings:
+        for part in reading.parts():
+            if number == _ON_PAGE:
+                yield page.note(tr("only the first {n} messages are on this page", n=f"{number:,}"))
+                break
+            number += 1
+            yield from page.message(anatomy_of(part, reading.source, limit), reading.source.name, ())
+    yield from page.foot()
 
 
 def _octets(form: str, readings: list[Reading]) -> Iterator[bytes]:

@@ -54,12 +54,12 @@ def title_line(anatomy: Anatomy, name: str, tr: Translator) -> Line:
     """What the lines that follow are: a file's name, and which of its bytes."""
     part = anatomy.part
     shown = tr("standard input") if name == "-" else printable(name)
-    kind = _PART_NAMES[part.direction] if part.message else N_("bytes that belong to no message")
+    kind = PART_NAMES[part.direction] if part.message else N_("bytes that belong to no message")
     offsets = tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
     return [("title", f"--- {shown}: {tr(kind)}, {offsets}")]
 
 
-_PART_NAMES = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
+PART_NAMES = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
 
 
 def message_lines(
@@ -93,15 +93,20 @@ def message_lines(
         style = severity if severity in ("error", "warning") else "label"
         says = tr.sentence(finding.deviation.says, finding.details)
         told = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
-        yield [(style, label(tr(_SEVERITIES[severity]), tr)), ("", told)]
+        yield [(style, label(tr(SEVERITIES[severity]), tr)), ("", told)]
 
 
-_SEVERITIES = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+SEVERITIES = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+
+
+def style_of(kind: ElementKind) -> str:
+    """The style of octets of this kind."""
+    return _STYLES.get(kind, "")
 
 
 def label(text: str, tr: Translator) -> str:
     """`text` as wide as every label."""
-    return padded(text, max(width(tr(name)) for name in ("request line", "status line", "end of head")) + 2)
+    return padded(text, max(width(tr(name)) for name in ("end of trailers", "after the end")) + 2)
 
 
 def _by_row(rows: tuple[Row, ...], glosses: Iterable[Gloss]) -> list[list[Gloss]]:
@@ -123,7 +128,7 @@ def _row_line(row: Row, tr: Translator) -> Line:
         ElementKind.TUNNEL,
     )
     for element, octets in row.pieces():
-        line.append((_STYLES.get(element.kind, ""), visible(octets, _RUN_SHOWN if run else 0)))
+        line.append((style_of(element.kind), visible(octets, _RUN_SHOWN if run else 0)))
     if run:
         line.append(("", f"  ({bytes_of(row.stop - row.start, tr)})"))
     return line
