@@ -64,10 +64,11 @@ class Reading:
     ) -> None:
         self.source = source
         self.direction = direction or direction_of(source)
-        self._asked = None if asked is None else list(asked)
+        self.answers = asked is not None  #: whether it is read as answers to known requests
+        self._asked = list(asked or ())
 
     def _stream(self) -> Stream:
-        if self.direction is Direction.REQUEST or self._asked is None:
+        if self.direction is Direction.REQUEST or not self.answers:
             return Stream(self.direction, detail=True)
         return Stream(self.direction, methods=deque(self._asked), detail=True)
 

@@ -24,6 +24,7 @@ _VERBS = {
     "record": N_("keep what a browser sends, byte for byte"),
     "serve": N_("answer requests with recorded bytes"),
     "show": N_("make recorded requests and answers readable, to the last byte"),
+    "lint": N_("say what is wrong with them, from the bytes to their meaning"),
     "demo": N_("see the whole loop: a request recorded, sent, and its answer served"),
 }
 
@@ -77,6 +78,10 @@ def _run(words: list[str], tr: Translator) -> int:
         from httpwire.cli import show
 
         return show.run(words[1:], tr)
+    if name == "lint":
+        from httpwire.cli import lint
+
+        return lint.run(words[1:], tr)
     if name == "demo":
         from httpwire.cli import demo
 

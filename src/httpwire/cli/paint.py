@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import sys
 
-from httpwire.cli.console import say_all
+from httpwire.cli.console import columns_of, say_all
+from httpwire.cli.options import wrapped
+from httpwire.views.text import width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from httpwire.views.show.lines import Line
 
@@ -30,6 +32,8 @@ _COLOURS = {
     "old": "31",
     "new": "32",
 }
+#: Styles of text that may go on in the next line.
+_PROSE = ("prose", "gloss")
 
 
 def on_terminal() -> bool:
@@ -44,10 +48,24 @@ def wants_colour(choice: str) -> bool:
 
 def show(lines: Iterable[Line], *, colour: bool) -> None:
     """Write `lines` as they come. Raises SaveFailed."""
+    columns = columns_of(sys.stdout) if sys.stdout.isatty() else 0
     say_all(
         "".join(_painted(style, piece) if colour else piece for style, piece in line).rstrip(" ") + "\n"
-        for line in lines
+        for whole in lines
+        for line in (_wrapped(whole, columns) if columns else (whole,))
     )
+
+
+def _wrapped(line: Line, columns: int) -> Iterator[Line]:
+    """A line that ends with prose in several, where it is wider than the terminal."""
+    if not line or line[-1][0] not in _PROSE:
+        yield line
+        return
+    *before, (style, text) = line
+    left = sum(width(piece) for _, piece in before)
+    for piece in wrapped(text, max(20, columns - left)):
+        yield [*before, (style, piece)]
+        before = [("", " " * left)]
 
 
 def _painted(style: str, text: str) -> str:

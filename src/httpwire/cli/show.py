@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _ON_PAGE = 500  # messages on one page: a browser has to hold it
 _FORMS = ("raw", "hex", "elements", "json", "html", "content")
 
+KIND = Option("as", "", N_("KIND"), N_("read the files as request or response, whatever they begin with"))
+COLOUR = Option("color", "", N_("WHEN"), N_("auto, always or never"))
 SHOW = Verb(
     "show",
     N_("httpwire show FILE... [--explain] [OPTION...]"),
@@ -46,8 +48,8 @@ SHOW = Verb(
         Option("html", "", N_("FILE"), N_("write one page: pointing at any bytes tells what they are")),
         Option("mask", "", "", N_("show * for secrets: Authorization, Cookie and Set-Cookie values")),
         Option("limit", "", N_("BYTES"), N_("how much of each content is shown (default 65536; 0: all)")),
-        Option("as", "", N_("KIND"), N_("read the files as request or response, whatever they begin with")),
-        Option("color", "", N_("WHEN"), N_("auto, always or never")),
+        KIND,
+        COLOUR,
     ),
     1 << 30,
     (N_("Exit status: 0 it was shown; 2 wrong usage, or a file that can't be read; 23 could not write."),),
@@ -129,7 +131,7 @@ def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: boo
             anatomy = anatomy_of(part, reading.source, limit)
             if index or number:
                 yield []
-            yield title_line(anatomy, reading.source.name, tr)
+            yield title_line(part, reading.source.name, tr)
             yield from message_lines(anatomy, tr, explained=explained)
 
 

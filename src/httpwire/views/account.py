@@ -88,20 +88,21 @@ def finding_lines(
             more = ", ..." if len(members) > 1 + _SHOWN else ""
             details.append(tr("also at offset {offsets}", offsets=others + more))
         if first.direction is Direction.REQUEST:
-            details.extend(_servers(deviation, tr))
+            details.append(servers(deviation, tr))
             if deviation.repair and repairs:
                 details.append(tr("repair: {flag}", flag=deviation.repair))
         for detail in details:
-            yield "", detail
+            if detail:
+                yield "", detail
     if unlisted:
         yield "", tr.plural("{n} more finding is not listed", "{n} more findings are not listed", unlisted)
 
 
-def _servers(deviation: Deviation, tr: Translator) -> Iterator[str]:
-    servers = (("Apache httpd 2.4", deviation.apache), ("nginx", deviation.nginx))
-    known = [(name, reaction) for name, reaction in servers if reaction in _REACTIONS]
-    if known:
-        yield tr("; ").join(tr("{server} {does}", server=name, does=tr(_REACTIONS[does])) for name, does in known)
+def servers(deviation: Deviation, tr: Translator) -> str:
+    """What real servers do with a request that has the deviation; empty where that is not known."""
+    asked = (("Apache httpd 2.4", deviation.apache), ("nginx", deviation.nginx))
+    known = [(name, reaction) for name, reaction in asked if reaction in _REACTIONS]
+    return tr("; ").join(tr("{server} {does}", server=name, does=tr(_REACTIONS[does])) for name, does in known)
 
 
 def patch_lines(patches: list[Patch], tr: Translator) -> Iterator[Line]:

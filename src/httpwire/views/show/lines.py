@@ -17,14 +17,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from httpwire.capture.reading import Part
     from httpwire.views.anatomy import Anatomy, Row
     from httpwire.views.explain.gloss import Gloss
 
     #: Pieces as (style, text); a style is one of STYLES, or empty.
     Line = list[tuple[str, str]]
 
-#: What a piece of a line may be: whoever shows it gives each a colour, or none.
-STYLES = ("title", "label", "start", "name", "value", "mark", "gloss", "error", "warning", "good")
+#: What a piece of a line may be: whoever shows it gives each a colour, or none. Prose and glosses may be wrapped.
+STYLES = ("title", "label", "start", "name", "value", "mark", "prose", "gloss", "error", "warning", "good")
 
 _STYLES = {
     ElementKind.METHOD: "start",
@@ -50,9 +51,8 @@ _BINARY_SHOWN = 128  # octets
 _RUN_SHOWN = 1024  # octets of what can't be read as HTTP
 
 
-def title_line(anatomy: Anatomy, name: str, tr: Translator) -> Line:
+def title_line(part: Part, name: str, tr: Translator) -> Line:
     """What the lines that follow are: a file's name, and which of its bytes."""
-    part = anatomy.part
     shown = tr("standard input") if name == "-" else printable(name)
     kind = PART_NAMES[part.direction] if part.message else N_("bytes that belong to no message")
     offsets = tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")

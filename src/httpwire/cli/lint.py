@@ -1,0 +1,185 @@
+"""The verb `lint`: what is wrong with recorded messages, from the bytes to their meaning.
+
+In: arguments. Out: complaints on standard output, as text, JSON or SARIF, and the exit status: 1
+where one is as bad as --fail-on says. The files stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from httpwire.cli.console import columns_of, say, say_all
+from httpwire.cli.options import Arguments, Option, Verb, help_text, read
+from httpwire.cli.paint import show, wants_colour
+from httpwire.cli.show import COLOUR, KIND, choice, open_readings
+from httpwire.cli.status import ExitStatus
+from httpwire.errors import UsageError
+from httpwire.language import N_, Translator
+from httpwire.views.lint.complaint import MEANING, SEVERITIES, Choice, Complaint, of_bytes
+from httpwire.views.lint.lines import complaint_lines, summary_line
+from httpwire.views.show.lines import title_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpwire.capture.reading import Part, Reading
+    from httpwire.views.lint.meaning import Meaning
+    from httpwire.views.show.lines import Line
+
+_IDS = N_("IDS")
+LINT = Verb(
+    "lint",
+    N_("httpwire lint FILE... [OPTION...]"),
+    N_(
+        "Says what is wrong with recorded requests and answers: in their bytes (what it is, why it matters, what real "
+        "servers do, and how to mend it) and, through the package httplint, in their meaning. An answer behind its "
+        "request is looked at together with it. '-' is standard input."
+    ),
+    (
+        Option("select", "", _IDS, N_("only these: ids, layers (bytes, smuggling, meaning) or patterns, with commas")),
+        Option("ignore", "", _IDS, N_("all but these")),
+        Option("fail-on", "", N_("SEVERITY"), N_("exit 1 from here on: error (default), warning, note or never")),
+        Option("rules", "", "", N_("list what can be found in the bytes, and end")),
+        Option("json", "", "", N_("one JSON object")),
+        Option("sarif", "", "", N_("SARIF 2.1.0, for code hosts")),
+        KIND,
+        COLOUR,
+    ),
+    1 << 30,
+    (
+        N_(
+            "Exit status: 0 nothing as bad as --fail-on says; 1 something is; 2 wrong usage, or a file that can't be "
+            "read; 23 could not write."
+        ),
+    ),
+)
+
+
+def run(words: list[str], tr: Translator) -> int:
+    """Carry out `httpwire lint` with the arguments `words`."""
+    arguments = read(LINT, words)
+    if arguments.has("help"):
+        say(help_text(LINT, tr, columns_of(sys.stdout)))
+        return ExitStatus.DONE
+    if arguments.has("rules"):
+        say_all(_rules(tr))
+        return ExitStatus.DONE
+    if arguments.has("json") and arguments.has("sarif"):
+        raise UsageError(N_("--{one} and --{other} exclude each other"), one="json", other="sarif")
+    return _Run(arguments, tr).run()
+
+
+class _Run:
+    """One run of the verb, which counts what it finds."""
+
+    def __init__(self, arguments: Arguments, tr: Translator) -> None:
+        self._arguments = arguments
+        self._plain = arguments.has("json") or arguments.has("sarif")
+        self._tr = Translator() if self._plain else tr  # programs are spoken to in English
+        self._choice = Choice(_names(arguments, "select"), _names(arguments, "ignore"))
+        self._fail_on = choice(arguments, "fail-on", (*SEVERITIES, "never"), "error")
+        self._colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
+        self._counts: dict[str, int] = {}
+
+    def run(self) -> int:
+        readings = open_readings(self._arguments, "lint")
+        try:
+            if self._arguments.has("json"):
+                say_all(self._json(readings))
+            elif self._arguments.has("sarif"):
+                say(self._sarif(readings))
+            else:
+                show(self._text(readings), colour=self._colour)
+        finally:
+            for reading in readings:
+                reading.source.close()
+        bad = SEVERITIES[SEVERITIES.index(self._fail_on) :] if self._fail_on != "never" else ()
+        return ExitStatus.FINDINGS if any(self._counts.get(severity) for severity in bad) else ExitStatus.DONE
+
+    def _complaints(self, reading: Reading, meaning: Meaning | None) -> Iterator[tuple[Part, list[Complaint]]]:
+        """Each part of a file with what is to be said of it, in order of offset."""
+        for part in reading.parts():
+            found = list(of_bytes(part, self._tr))
+            if meaning:
+                found += meaning.complaints(part, reading.source)
+            wanted = [complaint for complaint in found if self._choice.wants(complaint)]
+            for complaint in wanted:
+                self._counts[complaint.severity] = self._counts.get(complaint.severity, 0) + 1
+            yield part, sorted(wanted, key=lambda each: each.start)
+
+    def _each(self, readings: list[Reading]) -> Iterator[tuple[Reading, Iterator[tuple[Part, list[Complaint]]]]]:
+        """Each file with its parts; an answer's meaning is looked at with the requests of the file before."""
+        before: Meaning | None = None
+        for reading in readings:
+            meaning = None
+            if self._choice.wants_layer(MEANING):
+                from httpwire.views.lint.meaning import Meaning
+
+                meaning = Meaning(self._tr, before.requests if before and reading.answers else None)
+            yield reading, self._complaints(reading, meaning)
+            before = meaning
+
+    def _text(self, readings: list[Reading]) -> Iterator[Line]:
+        for reading, parts in self._each(readings):
+            for part, complaints in parts:
+                if complaints:
+                    yield title_line(part, reading.source.name, self._tr)
+                    yield from complaint_lines(complaints, reading.source, part.start, self._tr)
+                    yield []
+        yield summary_line(self._counts, self._tr)
+
+    def _json(self, readings: list[Reading]) -> Iterator[str]:
+        import json
+
+        from httpwire.views.lint.objects import complaint_object
+
+        yield '{"files": ['
+        for index, (reading, parts) in enumerate(self._each(readings)):
+            about = {"path": reading.source.name, "octets": reading.source.octets, "direction": reading.direction.value}
+            yield (", " if index else "") + json.dumps(about)[:-1] + ', "findings": ['
+            comma = ""
+            for _, complaints in parts:
+                for complaint in complaints:
+                    yield comma + "\n" + json.dumps(complaint_object(complaint))
+                    comma = ","
+            yield "]}"
+        yield "], " + json.dumps({"counts": {name: self._counts.get(name, 0) for name in SEVERITIES}})[1:] + "\n"
+
+    def _sarif(self, readings: list[Reading]) -> str:
+        import json
+
+        from httpwire import __version__
+        from httpwire.views.lint.objects import sarif_log
+
+        files = [
+            (reading.source, [complaint for _, complaints in parts for complaint in complaints])
+            for reading, parts in self._each(readings)
+        ]
+        return json.dumps(sarif_log(files, __version__), indent=1) + "\n"
+
+
+def _names(arguments: Arguments, option: str) -> list[str]:
+    """The names that were given, with commas or repeated. Raises UsageError for one that can name nothing."""
+    names = [name.strip() for value in arguments.all(option) for name in value.split(",") if name.strip()]
+    for name in names:
+        if not Choice.knows(name):
+            hint = N_("httpwire lint --rules lists them")
+            raise UsageError(N_("--{option}: nothing is called {name}"), option=option, name=name, hint=hint)
+    return names
+
+
+def _rules(tr: Translator) -> Iterator[str]:
+    from httpwire.views.show.lines import SEVERITIES as NAMES
+    from httpwire.views.text import padded
+    from httpwire.wire.deviations import CATALOGUE
+
+    for deviation in CATALOGUE.values():
+        severity = padded(tr(NAMES[deviation.severity.value]), 8)
+        yield f"{padded(deviation.id, 24)} {severity} {padded(deviation.section, 16)} {_unfilled(tr(deviation.says))}\n"
+
+
+def _unfilled(sentence: str) -> str:
+    """A sentence with dots where a finding's details would stand."""
+    return re.sub(r"\{[a-z]+\}", "...", sentence)

@@ -1,0 +1,174 @@
+"""The layer of meaning: what the package httplint says of fields, caching, cookies, content.
+
+In: the messages of a Reading. Out: Complaints with ids meaning/..., in the translator's language; a
+response is looked at together with its request. httplint is imported here and nowhere else. What
+it fails on is told as a complaint of its own, and does not stop the others.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import deque
+from itertools import islice
+
+import httplint
+from httplint.i18n import set_locale
+
+from httpwire.language import Translator
+from httpwire.views.content import COUNTED, content_of
+from httpwire.views.lint.complaint import MEANING, Complaint
+from httpwire.views.text import printable
+from httpwire.wire.content import unchunked
+from httpwire.wire.element import Direction, ElementKind
+from httpwire.wire.framing import Kind
+from httpwire.wire.message import Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httplint import HttpRequestLinter, HttpResponseLinter, Note
+
+    from httpwire.capture.raw import Outgoing
+    from httpwire.capture.reading import Part
+
+_LONGEST = 16 << 20  # octets of content that are looked at: it is decoded whole
+_REQUESTS = 10_000  # that are held for their answers
+_SEVERITIES = {"bad": "error", "warning": "warning", "info": "note"}
+#: What the byte layer tells, with offsets.
+_TOLD = frozenset(("CL_INCORRECT", "REQUEST_TARGET_FRAGMENT", "STATUS_CODE_NON_NUMERIC"))
+_RFC = re.compile(r"rfc/?(?:rfc)?([0-9]{3,5})(?:\.html|\.txt)?(?:#(?:section|appendix)-([0-9A-Z.]*[0-9A-Z]))?", re.I)
+
+
+class Meaning:
+    """Looks at the messages of one file; `asked` are the `requests` of the file before, which they answer."""
+
+    def __init__(self, tr: Translator, asked: deque[HttpRequestLinter] | None = None) -> None:
+        self._tr = tr
+        self._asked = asked or deque()
+        self.requests: deque[HttpRequestLinter] = deque(maxlen=_REQUESTS)  #: the requests that were looked at
+
+    def complaints(self, part: Part, source: Outgoing) -> Iterator[Complaint]:
+        """What is to be said of the message in `part`. Raises RequestUnreadable."""
+        message = part.message
+        if message is None or message.head is None or not message.head.line.version:
+            return
+        with set_locale(self._tr.language):
+            try:
+                linter = self._linted(message, source)
+                found = [self._complaint(note, part) for note in _all(linter.notes) if _is_told(note)]
+            except Exception as error:  # noqa: BLE001  # another's parser, on any octets: it must not cost the others
+                yield self._failed(error, part)
+                return
+        yield from found
+
+    def _linted(self, message: Message, source: Outgoing) -> HttpRequestLinter | HttpResponseLinter:
+        seen = message.octets <= _LONGEST and _is_bounded(message, source)
+        linter = (
+            self._request(message, seen=seen)
+            if message.direction is Direction.REQUEST
+            else self._response(message, seen=seen)
+        )
+        linter.process_headers([(field.name, field.value) for field in message.fields])
+        if seen:
+            for block in _content(message, source):
+                linter.feed_content(block)
+        linter.finish_content(message.complete, [(field.name, field.value) for field in message.trailers if field.name])
+        return linter
+
+    def _request(self, message: Message, *, seen: bool) -> HttpRequestLinter:
+        linter = httplint.HttpRequestLinter(no_content=not seen)
+        linter.process_request_topline(message.method, message.target, _version(message))
+        self.requests.append(linter)
+        return linter
+
+    def _response(self, message: Message, *, seen: bool) -> HttpResponseLinter:
+        linter = httplint.HttpResponseLinter(no_content=not seen)
+        if self._asked:
+            linter.request = self._asked[0]
+            linter.is_head_response = self._asked[0].method == "HEAD"
+            if not message.interim:
+                self._asked.popleft()
+        linter.process_response_topline(_version(message), b"%03d" % message.status, message.reason)
+        return linter
+
+    def _complaint(self, note: Note, part: Part) -> Complaint:
+        start, stop = _where(note.subject, part)
+        detail = note.detail
+        rfc = _RFC.search(detail)
+        section = f"RFC {rfc[1]} {rfc[2] or ''}".rstrip() if rfc else ""
+        return Complaint(
+            _id(note),
+            MEANING,
+            _SEVERITIES[note.level.value],
+            start,
+            stop,
+            printable(note.summary),
+            tuple(_sentences(detail)),
+            section=section,
+        )
+
+    def _failed(self, error: Exception, part: Part) -> Complaint:
+        what = printable(f"{type(error).__name__}: {error}")[:200]
+        says = self._tr("httplint could not look at this message: {what}", what=what)
+        return Complaint("meaning/failed", MEANING, "note", part.start, part.stop, says)
+
+
+def _version(message: Message) -> bytes:
+    return message.head.line.version.removeprefix(b"HTTP/") if message.head else b""
+
+
+def _is_bounded(message: Message, source: Outgoing) -> bool:
+    """Whether its content, decoded, is no bomb."""
+    content = content_of(message, source, 0)
+    return content is None or all(step.octets is None or step.octets < COUNTED for step in content.steps)
+
+
+def _content(message: Message, source: Outgoing) -> Iterator[bytes]:
+    """The content with the chunked coding removed; content codings are left on."""
+    framing = message.framing
+    if framing is None or framing.kind in (Kind.TUNNEL, Kind.UNDECIDABLE, Kind.NONE):
+        return iter(())
+    blocks = source.blocks(message.content_start, message.stop)
+    return unchunked(blocks) if framing.kind is Kind.CHUNKED else blocks
+
+
+def _all(notes: object) -> Iterator[Note]:
+    for note in notes:  # type: ignore[attr-defined]  # its Notes are a list of them
+        yield note
+        yield from _all(note.subnotes)
+
+
+def _is_told(note: Note) -> bool:
+    return note.level.value in _SEVERITIES and type(note).__name__ not in _TOLD
+
+
+def _id(note: Note) -> str:
+    return "meaning/" + type(note).__name__.lower().replace("_", "-")
+
+
+def _where(subject: str, part: Part) -> tuple[int, int]:
+    """The octets that httplint's `subject` names."""
+    message = part.message
+    name = subject.removeprefix("field-").encode("latin-1", "replace")
+    if message and subject.startswith("field-"):
+        for field in (*message.fields, *message.trailers):
+            if field.name.lower() == name:
+                return field.start, field.stop
+    kinds = {"uri": ElementKind.TARGET, "status": ElementKind.STATUS}
+    for element in islice(part.elements, 20):
+        if element.kind is kinds.get(subject):
+            return element.start, element.stop
+    head = message.head if message else None
+    start = head.start if head else part.start
+    return start, start + (head.raw.find(b"\n") + 1 if head else 0)
+
+
+def _sentences(detail: str) -> Iterator[str]:
+    """The paragraphs of a note's HTML as plain text."""
+    for paragraph in re.split(r"</(?:p|li|pre|h[1-6])>", detail):
+        text = html.unescape(re.sub(r"<[^>]*>", "", paragraph))
+        text = " ".join(text.split())
+        if text:
+            yield printable(text)
