@@ -8,6 +8,7 @@ message is a Part without one. Parts come one by one: what is in memory is one o
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 
 from httpwire.wire.deviations import BYTES_AFTER_END, EMPTY_LINE_BEFORE, Finding
 from httpwire.wire.element import RUNS, Direction, Element, ElementKind
@@ -24,23 +25,24 @@ if TYPE_CHECKING:
     from httpwire.capture.raw import Outgoing
     from httpwire.wire.stream import Event
 
-#: How many elements of one Part are held, beside those of its head; the others are counted.
+#: How many elements of one message's chunks are held: a gigabyte may have a thousand million of them.
 ELEMENTS = 2_000
+_PIECE = 4096  # octets of chunks that are read at once for them
 
 
 class Part(Record):
     """Octets `start` up to `stop` of one direction: a message with empty lines before it, or (`message` None) what is
-    none. `elements` tile it, but for `unlisted` more of the content's, which are only counted; `findings` deviate."""
+    none. `elements` tile it; of very many chunks they are only the first, and `whole` is False. `findings` deviate."""
 
     __slots__ = ()
-    FIELDS = ("direction", "start", "stop", "message", "elements", "unlisted", "findings")
+    FIELDS = ("direction", "start", "stop", "message", "elements", "findings", "whole")
     direction: Direction = at(0)
     start: int = at(1)
     stop: int = at(2)
     message: Message | None = at(3)
     elements: tuple[Element, ...] = at(4)
-    unlisted: int = at(5)
-    findings: tuple[Finding, ...] = at(6)
+    findings: tuple[Finding, ...] = at(5)
+    whole: bool = at(6)
 
     def __new__(
         cls,
@@ -49,10 +51,11 @@ class Part(Record):
         stop: int,
         message: Message | None,
         elements: tuple[Element, ...],
-        unlisted: int,
         findings: tuple[Finding, ...],
+        *,
+        whole: bool = True,
     ) -> Part:
-        return tuple.__new__(cls, (direction, start, stop, message, elements, unlisted, findings))
+        return tuple.__new__(cls, (direction, start, stop, message, elements, findings, whole))
 
 
 class Reading:
@@ -67,10 +70,10 @@ class Reading:
         self.answers = asked is not None  #: whether it is read as answers to known requests
         self._asked = list(asked or ())
 
-    def _stream(self) -> Stream:
+    def _stream(self, *, detail: bool) -> Stream:
         if self.direction is Direction.REQUEST or not self.answers:
-            return Stream(self.direction, detail=True)
-        return Stream(self.direction, methods=deque(self._asked), detail=True)
+            return Stream(self.direction, detail=detail)
+        return Stream(self.direction, methods=deque(self._asked), detail=detail)
 
     def methods(self) -> list[bytes]:
         """The method of each request; empty where it can't be read."""
@@ -79,7 +82,7 @@ class Reading:
     def elements(self) -> Iterator[Element]:
         """Elements that tile all octets."""
         before: Element | None = None
-        for event in self._events():
+        for event in self._events(detail=True):
             for element in _laid(event):
                 joined = _joined(before, element)
                 if before and not joined:
@@ -92,55 +95,76 @@ class Reading:
         """The messages in order, and what is left over."""
         before: Message | None = None
         gathered = _Gathered(0)
-        events = self._events()
-        for event in events:
-            if not isinstance(event, Message):
+        for event in self._events(detail=False):
+            if isinstance(event, Message):
+                yield self._part(gathered, event)
+                gathered = _Gathered(event.stop)
+                before = event
+            else:
                 gathered.add(event)
-                continue
-            left_over = self._left_over(event, before)
-            if left_over or (before and is_handed_over(event, before)):
-                yield self._rest(before.stop if before else 0, left_over)
-                return
-            yield gathered.part(self.direction, event)
-            gathered = _Gathered(event.stop)
-            before = event
         if gathered.elements:
             yield self._nobodys(gathered, before)
 
-    def _events(self) -> Iterator[Event]:
-        stream = self._stream()
-        for events in self.source.shown_to(stream):
-            yield from events
-        yield from stream.feed_eof()
+    def _events(self, *, detail: bool) -> Iterator[Event]:
+        """What the octets are, up to where they are no message, but left over: that is one element."""
+        stream = self._stream(detail=detail)
+        before: Message | None = None
+        between = False  # no octet of the next message was seen yet
+        for events in chain(self.source.shown_to(stream), _last(stream)):
+            for event in events:
+                empty = isinstance(event, Element) and event.kind is ElementKind.EMPTY_LINE
+                if between and before and not empty:
+                    head = event if isinstance(event, Head) else None
+                    kind = self._nobodys_kind(head, before)
+                    if kind:
+                        yield Element(kind, event.start, self.source.octets)
+                        return
+                    between = False
+                if isinstance(event, Message):
+                    before, between = event, True
+                yield event
 
-    def _left_over(self, message: Message, before: Message | None) -> Finding | None:
-        """The finding for octets that are no message, but more than the one before has room for."""
-        if message.head and message.head.line.version:
-            return None
-        deviation = is_left_over(message, before)
-        if deviation is None or before is None:
-            return None
-        if self.direction is Direction.RESPONSE:
-            deviation = BYTES_AFTER_END
-        stop = self.source.octets
-        return Finding(deviation, self.direction, before.stop, stop, {"extra": stop - before.stop})
-
-    def _rest(self, start: int, finding: Finding | None) -> Part:
-        """All octets from `start` on, as one element."""
-        kind = ElementKind.EXTRA if finding else ElementKind.TUNNEL
-        stop = self.source.octets
-        elements = (Element(kind, start, stop),)
-        return Part(self.direction, start, stop, None, elements, 0, (finding,) if finding else ())
+    def _nobodys_kind(self, head: Head | None, before: Message) -> ElementKind | None:
+        """What octets behind the message `before` are where they are no message: `head` is what they show of one."""
+        if is_left_over(head, before):
+            return ElementKind.EXTRA
+        return ElementKind.TUNNEL if is_handed_over(head, before) else None
 
     def _nobodys(self, gathered: _Gathered, before: Message | None) -> Part:
-        """What follows the last message: empty lines, or octets that no request asked for."""
+        """What follows the last message and is none: empty lines, or octets that no message has room for."""
         start, stop = gathered.start, gathered.elements[-1].stop
-        if gathered.elements[-1].kind is ElementKind.EXTRA and before:
-            return self._rest(start, Finding(BYTES_AFTER_END, self.direction, start, stop, {"extra": stop - start}))
-        findings = tuple(
-            Finding(EMPTY_LINE_BEFORE, self.direction, element.start, element.stop) for element in gathered.elements
-        )
-        return gathered.part(self.direction, None, findings)
+        findings = [
+            Finding(EMPTY_LINE_BEFORE, self.direction, element.start, element.stop)
+            for element in gathered.elements
+            if element.kind is ElementKind.EMPTY_LINE
+        ]
+        if gathered.elements[-1].kind is ElementKind.EXTRA:
+            deviation = is_left_over(None, before) if self.direction is Direction.REQUEST else None
+            extra = {"extra": stop - start}
+            findings = [Finding(deviation or BYTES_AFTER_END, self.direction, start, stop, extra)]
+        return Part(self.direction, start, stop, None, tuple(gathered.elements), tuple(findings))
+
+    def _part(self, gathered: _Gathered, message: Message) -> Part:
+        elements = gathered.elements
+        rest = next((i for i, element in enumerate(elements) if element.kind is ElementKind.CHUNKED), len(elements))
+        chunks, whole = self._chunks(message, elements[rest:]) if rest < len(elements) else ([], True)
+        listed = (*elements[:rest], *chunks)
+        return Part(self.direction, gathered.start, message.stop, message, listed, message.findings, whole=whole)
+
+    def _chunks(self, message: Message, elements: list[Element]) -> tuple[list[Element], bool]:
+        """The parts of the first chunks in place of their run, and what follows the run, if that is all of them."""
+        head = Stream(self.direction, methods=deque((None,)), detail=True)
+        head.feed(message.head.raw if message.head else b"")
+        shift = message.content_start - head.offset
+        detailed: list[Element] = []
+        for block in self.source.blocks(message.content_start, elements[0].stop):
+            for piece in range(0, len(block), _PIECE):
+                for event in head.feed(block[piece : piece + _PIECE]):
+                    if isinstance(event, Element):
+                        _append(detailed, Element(event.kind, event.start + shift, event.stop + shift))
+                if len(detailed) > ELEMENTS:
+                    return detailed[:ELEMENTS], False
+        return [*detailed, *elements[1:]], True
 
 
 class _Gathered:
@@ -149,25 +173,23 @@ class _Gathered:
     def __init__(self, start: int) -> None:
         self.start = start
         self.elements: list[Element] = []
-        self.unlisted = 0
-        self._most = ELEMENTS
 
     def add(self, event: Element | Head) -> None:
         for element in _laid(event):
-            joined = _joined(self.elements[-1] if self.elements else None, element)
-            if joined and not self.unlisted:
-                self.elements[-1] = joined
-            elif isinstance(event, Element) and len(self.elements) >= self._most:
-                self.unlisted += 1
-            else:
-                self.elements.append(element)
-        if isinstance(event, Head):
-            self._most = len(self.elements) + ELEMENTS
+            _append(self.elements, element)
 
-    def part(self, direction: Direction, message: Message | None, findings: tuple[Finding, ...] = ()) -> Part:
-        stop = message.stop if message else self.elements[-1].stop
-        found = message.findings if message else findings
-        return Part(direction, self.start, stop, message, tuple(self.elements), self.unlisted, found)
+
+def _append(elements: list[Element], element: Element) -> None:
+    """Put `element` behind the others, as one with the last where they are one run."""
+    joined = _joined(elements[-1] if elements else None, element)
+    if joined:
+        elements[-1] = joined
+    else:
+        elements.append(element)
+
+
+def _last(stream: Stream) -> Iterator[list[Event]]:
+    yield stream.feed_eof()
 
 
 def _laid(event: Event) -> Iterable[Element]:

@@ -154,6 +154,8 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
         for block in counters[-1]:
             sample += block[: max(0, most - len(sample))]
             counted += len(block)
+            if len(counters) <= 2 and counters[-1].name in ("", "chunked") and counted > most:
+                break  # its size is known without reading on
             if counted >= max(most, COUNTED):
                 problem = Sentence("only the first {n} bytes are decoded: there are more", n=f"{counted:,}")
                 break
@@ -164,7 +166,11 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
         )
     if unknown and not problem:
         problem = Sentence("the coding {coding} is not known here: what follows is still coded", coding=unknown)
-    steps = tuple(Step(c.name, c.octets if c.ended else None) for c in counters if c.name)
+    steps = tuple(
+        Step(c.name, message.octets if c.name == "chunked" else c.octets if c.ended else None)
+        for c in counters
+        if c.name
+    )
     octets = bytes(sample)
     value = (message.values(b"content-type") or [b""])[-1]
     media = _TYPE.match(value)
@@ -182,7 +188,7 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
         kind,
         (boundary[1] or boundary[2]) if boundary else b"",
         octets,
-        whole=counted == len(octets) and problem is None,
+        whole=counted <= len(octets) and problem is None,
         problem=problem,
     )
 

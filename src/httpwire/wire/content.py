@@ -94,10 +94,12 @@ class RunReader:
 
 class ChunkReader:
     """The chunked coding (RFC 9112 7.1). With `detail` each part of each chunk is an element of its
-    own; without, runs of chunks are one. The decisions are the same."""
+    own; without, runs of chunks are one. The decisions are the same. `data`, where it is given, takes
+    the chunks' data."""
 
     __slots__ = (
         "_closing",
+        "_data",
         "_detail",
         "_in_trailers",
         "_left",
@@ -109,7 +111,8 @@ class ChunkReader:
         "trailers",
     )
 
-    def __init__(self, limits: Limits, note: Note, *, detail: bool) -> None:
+    def __init__(self, limits: Limits, note: Note, *, detail: bool, data: list[bytes] | None = None) -> None:
+        self._data = data
         self._limits = limits
         self._note = note
         self._detail = detail
@@ -149,6 +152,8 @@ class ChunkReader:
                 return False
             if self._detail:
                 out.append(Element(ElementKind.CHUNK_DATA, buffer.start, buffer.start + count))
+            if self._data is not None:
+                self._data.append(bytes(buffer.octets[:count]))
             buffer.take(count)
             self.pass_by(count)
             return True
@@ -171,10 +176,14 @@ class ChunkReader:
             position = stop
             self.chunks += 1
             self.octets += size
+            if self._data is not None:
+                self._data.append(bytes(octets[plain.end() : stop - 2]))
             if size == before and len(plain[1]) == 1:
                 run = _same_chunks(plain[1]).match(octets, position)
                 if run:
                     count = (run.end() - position) // (size + 5)
+                    if self._data is not None:
+                        self._data.append(_same_chunk(plain[1]).sub(rb"\1", run[0]))
                     position = run.end()
                     self.chunks += count
                     self.octets += count * size
@@ -276,22 +285,26 @@ def _same_chunks(digit: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?s:%s\r\n%s\r\n)++" % (digit, b"." * int(digit, 16)))
 
 
+@lru_cache
+def _same_chunk(digit: bytes) -> re.Pattern[bytes]:
+    """One chunk of such a run."""
+    return re.compile(rb"(?s)%s\r\n(%s)\r\n" % (digit, b"." * int(digit, 16)))
+
+
 def unchunked(blocks: Iterable[bytes], limits: Limits | None = None) -> Iterator[bytes]:
     """The data of the chunks in `blocks`, as far as they can be read: what stands before a broken chunk is content all
     the same."""
     buffer = Buffer()
-    reader = ChunkReader(limits or Limits(), lambda *_, **__: None, detail=True)
+    data: list[bytes] = []
+    reader = ChunkReader(limits or Limits(), lambda *_, **__: None, detail=False, data=data)
     for block in blocks:
-        start = buffer.start
-        octets = bytes(buffer.octets) + block
         buffer.add(block)
-        events: list[Event] = []
         try:
-            ended = reader.read(buffer, events)
+            ended = reader.read(buffer, [])
         except Lost:
             ended = True
-        for event in events:
-            if isinstance(event, Element) and event.kind is ElementKind.CHUNK_DATA:
-                yield octets[event.start - start : event.stop - start]
+        if data:
+            yield b"".join(data)
+            data.clear()
         if ended:
             return

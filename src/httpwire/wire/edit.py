@@ -126,9 +126,9 @@ class Planner:
     def _message(self, message: Message) -> None:
         """A head is edited once the message after it shows whether its content ended there."""
         before = self._before
-        if is_handed_over(message, before):
+        if is_handed_over(message.head, before):
             self._over = True
-        elif before and is_left_over(message, before):
+        elif before and is_left_over(message.head, before):
             if self._edits.fix_length and before.framing and before.framing.kind is not Kind.CHUNKED:
                 self._over = self._open_ended = True
                 # Empty lines behind it belong to its content after all.

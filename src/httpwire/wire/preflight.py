@@ -17,6 +17,7 @@ from httpwire.wire.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from httpwire.wire.head import Head
     from httpwire.wire.stream import Event
 
 _FINDINGS_KEPT = 200
@@ -94,14 +95,14 @@ class Examiner:
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
-            if isinstance(event, Message) and not is_handed_over(event, self._before):
+            if isinstance(event, Message) and not is_handed_over(event.head, self._before):
                 self._message(event)
 
     def _message(self, message: Message) -> None:
         if message.head and message.head.complete and not self._closing:
             self._answers += 1  # it is read as a request, whatever it was meant to be
             self._closing = message.closes
-        left_over = is_left_over(message, self._before)
+        left_over = is_left_over(message.head, self._before)
         if left_over and not self._left_over:
             self._left_over = left_over, self._before.stop if self._before else message.start
         if not self._left_over:
@@ -118,14 +119,16 @@ class Examiner:
             self._unlisted += 1
 
 
-def is_handed_over(message: Message, before: Message | None) -> bool:
-    """Whether `message` is none, but octets for the protocol that the request `before` asks for (RFC 9110 7.8)."""
+def is_handed_over(head: Head | None, before: Message | None) -> bool:
+    """Whether octets are no message (`head` is what they show of one), but for the protocol that the request `before`
+    asks for (RFC 9110 7.8)."""
     asked = before is not None and before.values(b"upgrade") and b"upgrade" in before.options
-    return bool(asked) and not (message.head and message.head.line.version)
+    return bool(asked) and not (head and head.line.version)
 
 
-def is_left_over(message: Message, before: Message | None) -> Deviation | None:
-    """The deviation that `message` is, where it is no request but what the framing of `before` left over."""
-    if before is None or before.framing is None or (message.head and message.head.line.version):
+def is_left_over(head: Head | None, before: Message | None) -> Deviation | None:
+    """The deviation that octets are, where they are no request but what the framing of `before` left over; `head` is
+    what they show of one."""
+    if before is None or before.framing is None or (head and head.line.version):
         return None
     return LEFT_OVER.get(before.framing.kind)

@@ -34,7 +34,7 @@ def complaint_lines(
         first = members[0]
         style = first.severity if first.severity != "note" else "label"
         where = tr("offset {offset}: {says}", offset=f"{first.start:,}", says=printable(first.says))
-        yield [(style, label(tr(SEVERITIES[first.severity]), tr)), ("", where), ("mark", f"  [{first.id}]")]
+        yield [(style, label(tr(SEVERITIES[first.severity]), tr)), ("prose", f"{where} [{first.id}]")]
         indent = label("", tr)
         for style, text in _excerpt(first, source, part_start):
             yield [("", indent), (style, text)]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from httpwire.capture.reading import Part
 
 _LONGEST = 16 << 20  # octets of content that are looked at: it is decoded whole
-_REQUESTS = 10_000  # that are held for their answers
+_REQUESTS = 1_000  # that are held for their answers
 _SEVERITIES = {"bad": "error", "warning": "warning", "info": "note"}
 #: What the byte layer tells, with offsets.
 _TOLD = frozenset(("CL_INCORRECT", "REQUEST_TARGET_FRAGMENT", "STATUS_CODE_NON_NUMERIC"))

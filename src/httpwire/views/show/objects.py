@@ -39,7 +39,7 @@ def message_object(anatomy: Anatomy, glosses: Iterable[Gloss] | None = None) -> 
         "framing": framing_of(message) if message else None,
         "content": anatomy.content and _content(anatomy.content),
         "elements": [[element.kind.value, element.start, element.stop] for element in part.elements],
-        "elements_unlisted": part.unlisted,
+        "elements_whole": part.whole,
         "findings": findings_of(part.findings),
     }
     if glosses is not None:

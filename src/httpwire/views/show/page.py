@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from httpwire.wire.element import Element
 
 _OCTETS_SHOWN = 64  # in hexadecimal, of one element
+_ROWS = 1_000  # of one message: a browser has to hold them
 _RUN_SHOWN = 1024  # octets of one row
 _SECTION = re.compile(r"RFC ([0-9]+)(?: ([0-9A-Z][0-9.]*[0-9]|[0-9A-Z]))?")
 
@@ -63,7 +64,7 @@ class Page:
         yield f"<section>\n<h2>{_text(tr(kind))}<small>{_text(shown)}, {_text(offsets)}</small></h2>\n"
         yield '<div class="rows">\n'
         index = 0
-        for row in anatomy.rows:
+        for row in anatomy.rows[:_ROWS]:
             while index < len(glosses) and glosses[index].start < row.start:
                 index += 1
             stop = index
@@ -71,8 +72,8 @@ class Page:
                 stop += 1
             yield self._row(row, glosses[index:stop])
             index = stop
-        if part.unlisted:
-            more = tr.plural("{n} more element", "{n} more elements", part.unlisted)
+        if not part.whole or len(anatomy.rows) > _ROWS:
+            more = tr("the rows that follow are left out: --elements and --hex show all")
             yield f'<div class="row"><span class="label"></span><span class="cut">{_text(more)}</span></div>\n'
         yield "</div>\n"
         yield from self._content(anatomy)
