@@ -12,6 +12,9 @@ _NAMED = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x5C: "\\\\"}
 def visible(octets: bytes | memoryview, limit: int = 0) -> str:
     """`octets` on one line: printable ASCII as it is, the rest as escapes; over `limit` octets the end is left out."""
     shown = bytes(octets[:limit] if limit else octets)
+    plain = shown.decode("latin-1")
+    if plain.isascii() and plain.isprintable() and "\\" not in plain:  # most are
+        return plain + "..." if len(shown) < len(octets) else plain
     text = "".join(chr(o) if 0x20 <= o < 0x7F and o != 0x5C else _NAMED.get(o) or f"\\x{o:02x}" for o in shown)
     return text + "..." if len(shown) < len(octets) else text
 

@@ -62,6 +62,8 @@ class ElementKind(Enum):
     UNDECIDED = N_("undecided")  # follows a point where the end can no longer be known
     EXTRA = N_("after the end")  # belongs to no awaited message
 
+    __hash__ = object.__hash__  # members are one of a kind, and Enum's own is slow
+
 
 #: Kinds that arrive in stretches of any length: neighbours of one kind are one element.
 RUNS = frozenset(
