@@ -119,7 +119,7 @@ def date(piece: Piece, setting: Setting) -> Iterator[Gloss]:
         yield wrong.says(
             Sentence("the day of the week is wrong: it was a {weekday}", weekday=Sentence(weekday)), _SECTION
         )
-        piece = piece.part(found.end("weekday"))
+        piece = piece.part(found.end("weekday") + (b"," in piece.octets))
     yield piece.says(when, _SECTION)
 
 
@@ -134,9 +134,9 @@ def _seconds(found: re.Match[bytes]) -> float | None:
     if len(found["year"]) == 2:
         year += 1900 if year >= 70 else 2000  # RFC 6265 5.1.1
     hour, minute, second = (int(part) for part in found["time"].split(b":"))
-    leap = second == 60  # the grammar has leap seconds, the calendar here has not
+    second -= second == 60  # the grammar has leap seconds, the calendar here has not
     try:
-        then = datetime(year, _MONTHS.index(month) + 1, int(found["day"]), hour, minute, second - leap, tzinfo=UTC)
+        then = datetime(year, _MONTHS.index(month) + 1, int(found["day"]), hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
-    return (then - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() + leap
+    return (then - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()

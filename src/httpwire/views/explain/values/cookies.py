@@ -79,7 +79,8 @@ def _cookies(value: Piece, _: Setting) -> Iterator[Gloss]:
 
 
 def _set_cookie(value: Piece, setting: Setting) -> Iterator[Gloss]:
-    first, *attributes = list(value.split()) or [value]
+    attributes = value.split()
+    first = next(attributes, value)
     yield first.says(_cookie(first))
     told = set()
     for member in attributes:
