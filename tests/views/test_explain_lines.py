@@ -37,7 +37,7 @@ english = Translator()
                 ("top", "a place within the page: top; it stays in the browser"),
             ],
         ),
-        ("/?", "GET", [("/", "the root of the site: its start page"), ("", "a query that is empty")]),
+        ("/?", "GET", [("/", "the root of the site: its start page")]),
         (
             "//a",
             "GET",

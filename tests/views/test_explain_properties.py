@@ -73,24 +73,26 @@ def test_any_octets_of_the_other_parts_are_explained(octets: bytes) -> None:
 
 
 _HOSTILE = [
-    b",", b";", b'"', b'\\"', b'"\\', b"(", b"()", b"(;)", b"a", b"a,", b";a", b"a=;,", b"<", b"<a>,", b"<a",
-    b"%", b"&a", b"-", b":", b"/", b"0", b" ", b"\t, ", b"a b ", b"\xff", b"[", b"not-a-", b"1.", b"@", b"\r\n ",
+    b",", b";", b'"', b'\\"', b"(", b"()", b"a", b"a,", b";a", b"a=;,", b"<", b"<a>,", b"<a", b"%", b"&a", b"-", b":",
+    b"/", b"0", b" ", b"\t, ", b"a b ", b"\xff", b"[", b"not-a-", b"1.", b"@",
 ]  # fmt: skip
+_STARTS = [b"", b'"', b"bytes=", b"x/y (", b'"not']
 
 
 @pytest.mark.parametrize("pattern", _HOSTILE, ids=repr)
-@pytest.mark.parametrize("start", [b"", b'"', b"bytes=", b"Basic ", b"x/y (", b'"not'], ids=repr)
-def test_the_cost_is_linear(pattern: bytes, start: bytes) -> None:
-    size = 1 << 16  # read once it takes milliseconds; once for each octet it would take many seconds
-    value = start + pattern * (size // len(pattern)) + b"\x00"
-    for target, method in ((value, b"GET"), (b"/" + value, b"GET"), (value, b"CONNECT")):
-        before = time.process_time()
-        explain_target(target, method)
-        assert time.process_time() - before < 1
-    for name in {explainer: name for name, explainer in EXPLAINERS.items()}.values():
-        before = time.process_time()
-        explain_value(name, value, ANSWERED)
-        assert time.process_time() - before < 1, name
+def test_the_cost_is_linear(pattern: bytes) -> None:
+    size = 1 << 15  # read once it takes a few milliseconds; once for each octet it would take seconds
+    explainers = {explainer: name for name, explainer in EXPLAINERS.items()}
+    for start in _STARTS:
+        value = start + pattern * (size // len(pattern)) + b"\x00"
+        for name in explainers.values():
+            before = time.process_time()
+            explain_value(name, value, ANSWERED)
+            assert time.process_time() - before < 0.3, (start, name)
+        for target, method in ((value, b"GET"), (b"/" + value, b"GET"), (value, b"CONNECT")):
+            before = time.process_time()
+            explain_target(target, method)
+            assert time.process_time() - before < 0.3, start
 
 
 def test_a_value_of_two_million_octets_has_few_glosses() -> None:

@@ -374,7 +374,7 @@ def test_each_field_of_a_common_program_is_explained(head: bytes, direction: Dir
                 ("X-A", "the answer depends on the request's field X-A"),
             ],
         ),
-        ("Accept: ,, ,", [(",, ,", "only separators: a list without members")]),
+        ("Accept: ,, ,", [(",, ,", "only separators, with nothing between them")]),
         ("Accept: ", [("", "the value is empty")]),
         ("Never-Heard-Of: 1", []),
     ],

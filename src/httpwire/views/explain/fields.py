@@ -50,4 +50,4 @@ def explain_value(name: bytes, value: bytes, setting: Setting) -> list[Gloss]:
     if not explainer:
         return []
     glosses = cut(whole, explainer(whole, setting), purpose(name)[1])
-    return glosses or [whole.says(Sentence("only separators: a list without members"), "RFC 9110 5.6.1")]
+    return glosses or [whole.says(Sentence("only separators, with nothing between them"), "RFC 9110 5.6.1")]

@@ -62,7 +62,7 @@ def explain_url(url: Piece) -> Iterator[Gloss]:
         yield _path(path, rootless=bool(scheme) and not authority)
     if query:
         yield from _query(query)
-    if fragment:
+    if fragment and fragment.octets:
         sentence = Sentence("a place within the page: {text}; it stays in the browser", text=decoded(fragment.octets))
         yield fragment.says(sentence, "RFC 3986 3.5")
 
@@ -73,7 +73,7 @@ def explain_authority(authority: Piece, scheme: str = "") -> Iterator[Gloss]:
     if not found or not found[2]:
         yield authority.says(Sentence("this is not the name of a host"), "RFC 3986 3.2")
         return
-    if found[1] is not None:
+    if found[1]:
         user = Piece(authority.start, found[1])
         yield user.says(Sentence("a user, perhaps with a password; HTTP does not allow them here"), "RFC 9110 4.2.4")
     host = Piece(authority.start + found.start(2), found[2])
@@ -116,8 +116,6 @@ def _path(path: Piece, *, rootless: bool) -> Gloss:
 
 
 def _query(query: Piece) -> Iterator[Gloss]:
-    if not query.octets:
-        yield query.says(Sentence("a query that is empty"), "RFC 3986 3.4")
     for found in _PARAMETER.finditer(query.octets):
         part = Piece(query.start + found.start(), found[0])
         name, equals, value = found[0].replace(b"+", b" ").partition(b"=")

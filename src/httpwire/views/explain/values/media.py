@@ -167,9 +167,9 @@ def _content_type(value: Piece, _: Setting) -> Iterator[Gloss]:
 def told_size(octets: int) -> Sentence:
     """A number of octets, in larger units where it has many."""
     if octets >= _GIB:
-        return Sentence("{size} GiB", size=f"{octets / _GIB:,.1f}")
+        return Sentence("{size} GiB", size=format(octets / _GIB, ",.1f"))
     if octets >= 1 << 20:
-        return Sentence("{size} MiB", size=f"{octets / (1 << 20):.1f}")
+        return Sentence("{size} MiB", size=format(octets / (1 << 20), ".1f"))
     return Amount("{n} byte", "{n} bytes", octets)
 
 
