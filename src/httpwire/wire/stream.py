@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
+    from httpwire.wire.head import FieldLine, Note
+
     Event = Head | Element | Message
+    Decide = Callable[[Head, tuple[FieldLine, ...], bytes | None, Note], Framing]
+    Chunks = Callable[..., ChunkReader]
 
 _HTTP = b"HTTP/"
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 3.4
@@ -39,6 +43,8 @@ class Stream:
     is not known; the stream takes from it, and calls octets EXTRA while it is empty, unless
     `anticipate`, asked then, puts a method in. Without `methods` every message is read, as an
     answer to an unknown method. With `detail` each part of each chunk is an element of its own.
+    `decide` and `chunks` stand for other recipients' judgement (wire/tolerance): the framing of
+    a head, and the reader of chunked content.
     """
 
     def __init__(
@@ -49,12 +55,16 @@ class Stream:
         anticipate: Callable[[], bool] | None = None,
         limits: Limits | None = None,
         detail: bool = False,
+        decide: Decide = decide,
+        chunks: Chunks = ChunkReader,
     ) -> None:
         self.direction = direction
         self._methods = methods
         self._anticipate = anticipate
         self._limits = limits or Limits()
         self._detail = detail
+        self._decide = decide
+        self._chunks = chunks
         self._buffer = Buffer()
         self._reader: RunReader | ChunkReader | None = None
         self._in_message = False
@@ -244,10 +254,10 @@ class Stream:
         self._in_message = True
         self._head = head
         self._content_start = head.stop
-        self._framing = framing = decide(head, lines, method, self._note)
+        self._framing = framing = self._decide(head, lines, method, self._note)
         kind = framing.kind
         if kind is Kind.CHUNKED:
-            self._reader = ChunkReader(self._limits, self._note, detail=self._detail)
+            self._reader = self._chunks(self._limits, self._note, detail=self._detail)
         elif kind is Kind.NONE or framing.length == 0:
             self._end(out, complete=True)
         elif kind is Kind.TUNNEL:
