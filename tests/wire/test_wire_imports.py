@@ -11,7 +11,7 @@ UNWANTED = {
     *("socket", "ssl", "asyncio", "select", "selectors", "random", "logging", "threading", "subprocess"),
     *("dataclasses", "typing", "inspect", "json", "gettext", "contextlib"),
 }
-MODULES = ("stream", "exchange", "preflight", "edit")
+MODULES = ("stream", "exchange", "preflight", "edit", "readings")
 
 PROGRAM = """
 import sys

@@ -37,6 +37,20 @@ _PRODUCTIONS = {
     # One member of the list, or an empty one, and the comma after it: RFC 9110 10.1.4, 5.6.1.
     "TRANSFER_CODING": rb"[ \t]*+(?:(%s)((?:[ \t]*+;[ \t]*+%s[ \t]*+=[ \t]*+(?:%s|%s))*))?[ \t]*+(?:,|\Z)"
     % (_TOKEN, _TOKEN, _TOKEN, _QUOTED),
+    # What other recipients take for a number (wire/tolerance): group 1 is its digits.
+    "LENGTH": rb"([0-9]+)",
+    "SIZE": rb"(?s)([0-9A-Fa-f]+)(?:[ \t;].*)?",  # the octets before a chunk line's end, as the RFC has them
+    "C_LENGTH": rb"(?s)[\t-\r ]*+(?!-)\+?([0-9]*).*",  # strtol() reads a prefix, and no digits as 0
+    "C_SIZE": rb"(?s)[\t-\r ]*+(?!-)\+?(?:0[xX](?=[0-9A-Fa-f]))?([0-9A-Fa-f]*).*",
+    "PYTHON_LENGTH": rb"[\t-\r ]*+\+?([0-9]+(?:_[0-9]+)*)[\t-\r ]*",  # int() wants the whole
+    "PYTHON_SIZE": rb"(?s)[\t-\r ]*+\+?(?:0[xX]_?)?([0-9A-Fa-f]+(?:_[0-9A-Fa-f]+)*)[\t-\r ]*+(?:;.*)?",
+    "C_CONSTANT": rb"0[xX]([0-9A-Fa-f]+)",
+    # Heads without a finding that some recipients frame otherwise all the same.
+    "AMBIGUOUS": rb"(?i)\n(?:content_length|transfer_encoding):"
+    rb"|\nconnection:[^\n]*(?:content-length|transfer-encoding)",
+    "BARE_CR": rb"\r(?!\n)",
+    "BARE_LF": rb"(?<!\r)\n",
+    "FOLDED": rb"(\r?\n)([ \t]+)(?=[^ \t\r\n])",  # a line end, and the blanks before the next line's first octet
 }
 
 
