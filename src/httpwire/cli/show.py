@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from httpwire.views.anatomy import Anatomy
+    from httpwire.views.explain.gloss import Gloss
     from httpwire.views.show.lines import Line
 
 _ON_PAGE = 500  # messages on one page: a browser has to hold it
@@ -132,7 +134,18 @@ def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: boo
             if index or number:
                 yield []
             yield title_line(part, reading.source.name, tr)
-            yield from message_lines(anatomy, tr, explained=explained)
+            glosses = _glosses(anatomy) if explained else ()
+            yield from message_lines(anatomy, tr, glosses=glosses, explained=explained)
+
+
+def _glosses(anatomy: Anatomy, *, everything: bool = False) -> tuple[Gloss, ...]:
+    """What every element says, as of now."""
+    import time
+
+    from httpwire.views.explain.gloss import Setting
+    from httpwire.views.explain.message import explain
+
+    return explain(anatomy, Setting(anatomy.part.direction, time.time()), everything=everything)
 
 
 def _write(form: str, readings: list[Reading], limit: int, arguments: Arguments, tr: Translator) -> None:
@@ -161,7 +174,9 @@ def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[s
         yield (", " if index else "") + json.dumps(about)[:-1] + ', "messages": ['
         for number, part in enumerate(reading.parts()):
             anatomy = anatomy_of(part, reading.source, limit)
-            yield (",\n" if number else "\n") + json.dumps(message_object(anatomy))
+            yield (",\n" if number else "\n") + json.dumps(
+                message_object(anatomy, _glosses(anatomy, everything=True) if explained else None)
+            )
         yield "]}"
     yield "]}\n"
 
@@ -215,7 +230,8 @@ def _page(readings: list[Reading], limit: int, tr: Translator) -> Iterator[str]:
                 yield page.note(tr("only the first {n} messages are on this page", n=f"{number:,}"))
                 break
             number += 1
-            yield from page.message(anatomy_of(part, reading.source, limit), reading.source.name, ())
+            anatomy = anatomy_of(part, reading.source, limit)
+            yield from page.message(anatomy, reading.source.name, _glosses(anatomy, everything=True))
     yield from page.foot()
 
 

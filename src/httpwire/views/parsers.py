@@ -103,7 +103,7 @@ def _own(octets: bytes, direction: Direction, methods: Methods | None) -> list[M
     messages: list[Message] = []
     for event in stream.feed(octets) + stream.feed_eof():
         if isinstance(event, Message) and not event.interim:
-            if is_handed_over(event, messages[-1] if messages else None):
+            if is_handed_over(event.head, messages[-1] if messages else None):
                 break
             messages.append(event)
     return messages

@@ -199,7 +199,7 @@ def read(
     messages: list[Extent] = []
     last: Message | None = None
     for message, end in _messages(stream, memoryview(octets)[:most_octets], recipient.tolerance):
-        if is_handed_over(message, last):
+        if is_handed_over(message.head, last):
             break
         cut = left_out > 0 and message.stop == most_octets
         messages.append(_extent(message, end, strict=recipient.strict, cut=cut))
@@ -219,7 +219,7 @@ def _beyond_doubt(octets: bytes, direction: Direction, methods: Methods | None, 
     count = stop = final = 0
     last: Message | None = None
     for message, _ in _messages(stream, memoryview(octets)[:most], ordinary):
-        if is_handed_over(message, last):
+        if is_handed_over(message.head, last):
             return count, len(octets), final
         if _is_doubtful(message):
             return count, stop, final

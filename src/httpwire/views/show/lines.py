@@ -45,10 +45,28 @@ _STYLES = {
     ElementKind.TRAILER_END: "mark",
     ElementKind.EMPTY_LINE: "mark",
 }
-_CODED = frozenset((ElementKind.CONTENT, ElementKind.CHUNK_DATA))
-_CHUNKS_SHOWN = 8  # chunk lines beside the decoded content, before the rest is only counted
+#: Rows of these are shown decoded; a row that begins with a line end ends a chunk.
+_OF_CONTENT = frozenset(
+    (
+        ElementKind.CONTENT,
+        ElementKind.CHUNK_SIZE,
+        ElementKind.CHUNK_EXTENSIONS,
+        ElementKind.CHUNK_DATA,
+        ElementKind.LINE_END,
+    )
+)
+_ON = 40  # octets that a gloss is on
+_UNQUOTED = ("content", "chunk data", "tunnel", "undecided", "after the end")
+_CONTENT_ROWS = 12  # as they are on the wire, beside the decoded content
 _BINARY_SHOWN = 128  # octets
-_RUN_SHOWN = 1024  # octets of what can't be read as HTTP
+#: How many octets of a run are shown on its line: content is shown decoded, elsewhere.
+_RUN_SHOWN = {
+    ElementKind.CONTENT: 40,
+    ElementKind.CHUNK_DATA: 40,
+    ElementKind.UNDECIDED: 1024,
+    ElementKind.EXTRA: 1024,
+    ElementKind.TUNNEL: 1024,
+}
 
 
 def title_line(part: Part, name: str, tr: Translator) -> Line:
@@ -66,29 +84,24 @@ def message_lines(
     anatomy: Anatomy, tr: Translator, *, glosses: Iterable[Gloss] = (), explained: bool = False
 ) -> Iterator[Line]:
     """The rows of a message with their glosses, what its content is, and how it ended. `explained`: with the chunks."""
-    part = anatomy.part
-    by_row = _by_row(anatomy.rows, glosses)
-    chunk_lines = 0
-    for index, row in enumerate(anatomy.rows):
-        kind = row.elements[0].kind
-        if kind in _CODED:
-            if anatomy.content is None or explained:
-                yield from _glossed(by_row[index], tr)
+    of_content = 0
+    pending = True  # what the content means is still to be shown
+    for row, on_row in zip(anatomy.rows, _by_row(anatomy.rows, glosses), strict=True):
+        if row.elements[0].kind in _OF_CONTENT:
+            of_content += 1
+            if explained and of_content <= _CONTENT_ROWS:
+                yield _row_line(row, tr)
+                yield from _glossed(row, on_row, tr)
             continue
-        in_chunks = kind in (ElementKind.CHUNK_SIZE, ElementKind.LINE_END)
-        if in_chunks:
-            chunk_lines += 1
-            if not explained or chunk_lines > _CHUNKS_SHOWN:
-                continue
-        if row.label in ("end of trailers", "trailer") and chunk_lines >= 0:
+        if of_content and pending:
             yield from _content_lines(anatomy, tr)
-            chunk_lines = -1
+            pending = False
         yield _row_line(row, tr)
-        yield from _glossed(by_row[index], tr)
-    if chunk_lines >= 0:
+        yield from _glossed(row, on_row, tr)
+    if pending:
         yield from _content_lines(anatomy, tr)
     yield from _ending_lines(anatomy, tr)
-    for finding in part.findings:
+    for finding in anatomy.part.findings:
         severity = finding.deviation.severity.value
         style = severity if severity in ("error", "warning") else "label"
         says = tr.sentence(finding.deviation.says, finding.details)
@@ -122,24 +135,25 @@ def _by_row(rows: tuple[Row, ...], glosses: Iterable[Gloss]) -> list[list[Gloss]
 
 def _row_line(row: Row, tr: Translator) -> Line:
     line = [("label", label(tr(row.label), tr))]
-    run = len(row.elements) == 1 and row.elements[0].kind in (
-        ElementKind.UNDECIDED,
-        ElementKind.EXTRA,
-        ElementKind.TUNNEL,
-    )
+    shown = _RUN_SHOWN.get(row.elements[0].kind, 0)
     for element, octets in row.pieces():
-        line.append((style_of(element.kind), visible(octets, _RUN_SHOWN if run else 0)))
-    if run:
-        line.append(("", f"  ({bytes_of(row.stop - row.start, tr)})"))
+        line.append((style_of(element.kind), visible(octets, shown)))
+    if shown:
+        line.append(("mark", f"  ({bytes_of(row.stop - row.start, tr)})"))
     return line
 
 
-def _glossed(glosses: list[Gloss], tr: Translator) -> Iterator[Line]:
+def _glossed(row: Row, glosses: list[Gloss], tr: Translator) -> Iterator[Line]:
+    """Each gloss with the octets that it is on; a section is named where it is another than before."""
+    before = ""
     for gloss in glosses:
         said = tr.told(gloss.sentence)
-        if gloss.section:
+        if gloss.section and gloss.section != before:
             said = tr("{says} ({section})", says=said, section=gloss.section)
-        yield [("", label("", tr)), ("gloss", printable(said))]
+        before = gloss.section
+        octets = row.octets[gloss.start - row.start : gloss.stop - row.start]
+        on = "" if octets.isspace() or row.label in _UNQUOTED else visible(octets, _ON) + "  "
+        yield [("", label("", tr)), ("value", on), ("gloss", printable(said))]
 
 
 def _ending_lines(anatomy: Anatomy, tr: Translator) -> Iterator[Line]:
