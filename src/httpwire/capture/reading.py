@@ -79,6 +79,10 @@ class Reading:
         """The method of each request; empty where it can't be read."""
         return [part.message.method for part in self.parts() if part.message]
 
+    def asked(self, first: int) -> list[bytes | None] | None:
+        """The methods that are answered, from the one with the index `first` on; None where they are not known."""
+        return list(self._asked[first:]) if self.answers else None
+
     def elements(self) -> Iterator[Element]:
         """Elements that tile all octets."""
         before: Element | None = None

@@ -16,9 +16,7 @@ from httpwire.cli.show import COLOUR, KIND, choice, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
-from httpwire.views.lint.complaint import MEANING, SEVERITIES, Choice, Complaint, of_bytes
-from httpwire.views.lint.lines import complaint_lines, summary_line
-from httpwire.views.show.lines import title_line
+from httpwire.views.lint.complaint import MEANING, SEVERITIES, SMUGGLING, Choice, Complaint, of_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
 
     from httpwire.capture.reading import Part, Reading
     from httpwire.views.lint.meaning import Meaning
+    from httpwire.views.lint.smuggling import Conflict
+    from httpwire.views.parsers import Opinion
     from httpwire.views.show.lines import Line
 
 _IDS = N_("IDS")
@@ -41,6 +41,7 @@ LINT = Verb(
         Option("select", "", _IDS, N_("only these: ids, layers (bytes, smuggling, meaning) or patterns, with commas")),
         Option("ignore", "", _IDS, N_("all but these")),
         Option("fail-on", "", N_("SEVERITY"), N_("exit 1 from here on: error (default), warning, note or never")),
+        Option("parsers", "", "", N_("add what installed parsers say: h11, httptools, aiohttp, http.client")),
         Option("rules", "", "", N_("list what can be found in the bytes, and end")),
         Option("json", "", "", N_("one JSON object")),
         Option("sarif", "", "", N_("SARIF 2.1.0, for code hosts")),
@@ -98,53 +99,52 @@ class _Run:
         bad = SEVERITIES[SEVERITIES.index(self._fail_on) :] if self._fail_on != "never" else ()
         return ExitStatus.FINDINGS if any(self._counts.get(severity) for severity in bad) else ExitStatus.DONE
 
-    def _complaints(self, reading: Reading, meaning: Meaning | None) -> Iterator[tuple[Part, list[Complaint]]]:
-        """Each part of a file with what is to be said of it, in order of offset."""
-        for part in reading.parts():
-            found = list(of_bytes(part, self._tr))
-            if meaning:
-                found += meaning.complaints(part, reading.source)
-            wanted = [complaint for complaint in found if self._choice.wants(complaint)]
-            for complaint in wanted:
-                self._counts[complaint.severity] = self._counts.get(complaint.severity, 0) + 1
-            yield part, sorted(wanted, key=lambda each: each.start)
-
-    def _each(self, readings: list[Reading]) -> Iterator[tuple[Reading, Iterator[tuple[Part, list[Complaint]]]]]:
-        """Each file with its parts; an answer's meaning is looked at with the requests of the file before."""
-        before: Meaning | None = None
+    def _files(self, readings: list[Reading]) -> Iterator[_File]:
+        """Each file; an answer's meaning is looked at with the requests of the file before."""
+        before: _File | None = None
         for reading in readings:
-            meaning = None
-            if self._choice.wants_layer(MEANING):
-                from httpwire.views.lint.meaning import Meaning
-
-                meaning = Meaning(self._tr, before.requests if before and reading.answers else None)
-            yield reading, self._complaints(reading, meaning)
-            before = meaning
+            file = _File(reading, before if reading.answers else None, self._tr, self._choice)
+            yield file
+            self._counts.update({name: self._counts.get(name, 0) + n for name, n in file.counts.items()})
+            before = file
 
     def _text(self, readings: list[Reading]) -> Iterator[Line]:
-        for reading, parts in self._each(readings):
-            for part, complaints in parts:
+        from httpwire.views.lint.lines import complaint_lines, summary_line
+        from httpwire.views.show.lines import title_line
+
+        for file in self._files(readings):
+            source = file.reading.source
+            for part, complaints in file.complaints():
                 if complaints:
-                    yield title_line(part, reading.source.name, self._tr)
-                    yield from complaint_lines(complaints, reading.source, part.start, self._tr)
+                    yield title_line(part, source.name, self._tr)
+                    yield from complaint_lines(complaints, source, part.start, self._tr, file.conflict)
                     yield []
+            if self._arguments.has("parsers"):
+                from httpwire.views.lint.opinions import opinion_lines
+
+                yield from opinion_lines(file.opinions(), self._tr)
         yield summary_line(self._counts, self._tr)
 
     def _json(self, readings: list[Reading]) -> Iterator[str]:
         import json
 
         from httpwire.views.lint.objects import complaint_object
+        from httpwire.views.lint.opinions import opinion_object
+        from httpwire.views.lint.smuggling import conflict_object
 
         yield '{"files": ['
-        for index, (reading, parts) in enumerate(self._each(readings)):
-            about = {"path": reading.source.name, "octets": reading.source.octets, "direction": reading.direction.value}
+        for index, file in enumerate(self._files(readings)):
+            source = file.reading.source
+            about = {"path": source.name, "octets": source.octets, "direction": file.reading.direction.value}
             yield (", " if index else "") + json.dumps(about)[:-1] + ', "findings": ['
             comma = ""
-            for _, complaints in parts:
+            for _, complaints in file.complaints():
                 for complaint in complaints:
                     yield comma + "\n" + json.dumps(complaint_object(complaint))
                     comma = ","
-            yield "]}"
+            parsers = [opinion_object(each) for each in file.opinions()] if self._arguments.has("parsers") else None
+            more = {"smuggling": file.conflict and conflict_object(file.conflict), "parsers": parsers}
+            yield "], " + json.dumps(more)[1:]
         yield "], " + json.dumps({"counts": {name: self._counts.get(name, 0) for name in SEVERITIES}})[1:] + "\n"
 
     def _sarif(self, readings: list[Reading]) -> str:
@@ -154,10 +154,56 @@ class _Run:
         from httpwire.views.lint.objects import sarif_log
 
         files = [
-            (reading.source, [complaint for _, complaints in parts for complaint in complaints])
-            for reading, parts in self._each(readings)
+            (file.reading.source, [complaint for _, complaints in file.complaints() for complaint in complaints])
+            for file in self._files(readings)
         ]
         return json.dumps(sarif_log(files, __version__), indent=1) + "\n"
+
+
+class _File:
+    """What is to be said of one file, and what its answers will have to know of its requests."""
+
+    def __init__(self, reading: Reading, before: _File | None, tr: Translator, choice: Choice) -> None:
+        self.reading = reading
+        self.counts: dict[str, int] = {}
+        self.conflict: Conflict | None = None
+        self._tr = tr
+        self._choice = choice
+        self._meaning: Meaning | None = None
+        if choice.wants_layer(MEANING):
+            from httpwire.views.lint.meaning import Meaning
+
+            self._meaning = Meaning(tr, before._meaning.requests if before and before._meaning else None)
+
+    def complaints(self) -> Iterator[tuple[Part, list[Complaint]]]:
+        """Each part with what is to be said of it, in order of offset."""
+        final = 0  # messages that took an awaited method with them
+        for part in self.reading.parts():
+            found = list(of_bytes(part, self._tr))
+            if self._choice.wants_layer(SMUGGLING) and not self.conflict:
+                found += self._smuggling(part, final)
+            if self._meaning:
+                found += self._meaning.complaints(part, self.reading.source)
+            wanted = [complaint for complaint in found if self._choice.wants(complaint)]
+            for complaint in wanted:
+                self.counts[complaint.severity] = self.counts.get(complaint.severity, 0) + 1
+            final += bool(part.message and not part.message.interim)
+            yield part, sorted(wanted, key=lambda each: each.start)
+
+    def _smuggling(self, part: Part, final: int) -> Iterator[Complaint]:
+        from httpwire.views.lint.smuggling import complaint_on, conflict_at
+
+        self.conflict = conflict_at(part, self.reading.source, self.reading.asked(final))
+        if self.conflict:
+            yield complaint_on(self.conflict, self._tr)
+
+    def opinions(self) -> list[Opinion]:
+        """What installed parsers say of the file's octets."""
+        from httpwire.views.parsers import MOST_OCTETS, opinions
+
+        source = self.reading.source
+        octets = source.read(0, MOST_OCTETS + 1)
+        return opinions(octets, self.reading.direction, self.reading.asked(0))
 
 
 def _names(arguments: Arguments, option: str) -> list[str]:

@@ -221,13 +221,13 @@ def _beyond_doubt(octets: bytes, direction: Direction, methods: Methods | None, 
     for message, _ in _messages(stream, memoryview(octets)[:most], ordinary):
         if is_handed_over(message.head, last):
             return count, len(octets), final
-        if _is_doubtful(message):
+        if is_doubtful(message):
             return count, stop, final
         count, stop, final, last = count + 1, message.stop, final + (not message.interim), message
     return count, len(octets), final
 
 
-def _is_doubtful(message: Message) -> bool:
+def is_doubtful(message: Message) -> bool:
     """Whether some recipient may read it otherwise."""
     head, framing = message.head, message.framing
     if not head or not message.complete:

@@ -7,6 +7,8 @@ told together, with the offsets of the others.
 from __future__ import annotations
 
 from httpwire.language import N_, Translator
+from httpwire.views.lint.complaint import SMUGGLING
+from httpwire.views.lint.smuggling import conflict_lines
 from httpwire.views.show.lines import SEVERITIES, label
 from httpwire.views.text import printable, visible
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from httpwire.capture.raw import Outgoing
     from httpwire.views.lint.complaint import Complaint
+    from httpwire.views.lint.smuggling import Conflict
     from httpwire.views.show.lines import Line
 
 _BEFORE, _BEHIND = 40, 60  # octets of a long line that are shown around the place
@@ -24,9 +27,10 @@ _SENTENCES = 3  # of those on why it matters; the others are in the JSON form
 
 
 def complaint_lines(
-    complaints: Iterable[Complaint], source: Outgoing, part_start: int, tr: Translator
+    complaints: Iterable[Complaint], source: Outgoing, part_start: int, tr: Translator, conflict: Conflict | None = None
 ) -> Iterator[Line]:
-    """Complaints on octets of `source`, the part of which begins at `part_start`. Raises RequestUnreadable."""
+    """Complaints on octets of `source`, the part of which begins at `part_start`; `conflict` is what that of the layer
+    of smuggling is about. Raises RequestUnreadable."""
     groups: dict[tuple[str, str], list[Complaint]] = {}
     for complaint in complaints:
         groups.setdefault((complaint.id, complaint.says), []).append(complaint)
@@ -49,6 +53,8 @@ def complaint_lines(
             told.append(first.section)
         for text in told:
             yield [("", indent), ("prose", text)]
+        if conflict and first.layer == SMUGGLING:
+            yield from ([("", indent), *line] for line in conflict_lines(conflict, tr))
         if first.repair:
             yield [("", indent), ("good", tr("repair: {flag}", flag=tr("httpwire send {flag}", flag=first.repair)))]
 

@@ -1,0 +1,154 @@
+"""Where recipients disagree on the end of a message: the opening that request smuggling needs.
+
+In: the doubtful parts of a file. Out: the first Disagreement, with offsets in the file; a Complaint on
+it; and both readings side by side, as Lines and as plain values.
+"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from httpwire.language import N_, Translator
+from httpwire.views.lint.complaint import SMUGGLING, Complaint
+from httpwire.views.text import padded, visible, width
+from httpwire.wire import readings
+from httpwire.wire.readings import MOST_OCTETS, Disagreement, Ended, Extent, Group
+from httpwire.wire.record import Record, at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from httpwire.capture.raw import Outgoing
+    from httpwire.capture.reading import Part
+    from httpwire.views.show.lines import Line
+
+_MESSAGES = 4  # of each reading that are shown
+_TARGET = 24  # octets of a target
+_ENDED = {
+    Ended.COMPLETE: N_("complete"),
+    Ended.AT_CLOSE: N_("up to the close"),
+    Ended.WAITS: N_("waits for more"),
+    Ended.REFUSED: N_("refused"),
+    Ended.UNDECIDABLE: N_("undecidable"),
+    Ended.NOT_READ: N_("not read to its end"),
+}
+
+
+class Conflict(Record):
+    """A Disagreement on octets that begin at `start` of a file."""
+
+    __slots__ = ()
+    FIELDS = ("start", "disagreement")
+    start: int = at(0)
+    disagreement: Disagreement = at(1)
+
+    def __new__(cls, start: int, disagreement: Disagreement) -> Conflict:
+        return tuple.__new__(cls, (start, disagreement))
+
+    @property
+    def offset(self) -> int:
+        """Where the message begins on whose end they disagree."""
+        return self.start + self.disagreement.offset
+
+
+def conflict_at(part: Part, source: Outgoing, methods: list[bytes | None] | None) -> Conflict | None:
+    """The conflict that begins with the message in `part`; responses answer `methods` (None: not known).
+
+    At most MOST_OCTETS octets are read. Raises RequestUnreadable.
+    """
+    message = part.message
+    if message is None or not readings.is_doubtful(message):
+        return None
+    octets = source.read(part.start, part.start + MOST_OCTETS + 1)  # one more tells that there are more
+    found = readings.disagreement(readings.readings(octets, part.direction, methods))
+    return Conflict(part.start, found) if found else None
+
+
+def complaint_on(conflict: Conflict, tr: Translator) -> Complaint:
+    """The complaint that a conflict is."""
+    first = conflict.disagreement.groups[0].messages[0]
+    return Complaint(
+        SMUGGLING,
+        SMUGGLING,
+        "error",
+        conflict.offset,
+        conflict.start + first.line.stop,
+        tr("recipients disagree on where this message ends"),
+        (
+            tr(
+                "what one of them takes for content, another takes for the next message: whoever is between them can "
+                "be made to let it through (request smuggling)"
+            ),
+        ),
+        section="RFC 9112 11.2",
+    )
+
+
+def conflict_lines(conflict: Conflict, tr: Translator) -> Iterator[Line]:
+    """The ordinary reading beside each other one, and what is different about who reads so."""
+    ordinary, *others = conflict.disagreement.groups
+    for group in others:
+        names = ", ".join(recipient.id for recipient in group.recipients)
+        if _refuses(group):
+            reason = next(message.deviation for message in group.messages if message.deviation)
+            yield [("start", names), ("", "  "), ("prose", tr("refuses it: {id}", id=reason.id))]
+            continue
+        left = [_cell(extent, conflict.start, tr) for extent in ordinary.messages[:_MESSAGES]]
+        right = [_cell(extent, conflict.start, tr) for extent in group.messages[:_MESSAGES]]
+        heads = ordinary.recipients[0].id, names
+        columns = max(width(cell) for cell in (heads[0], *left))
+        yield [("start", padded(heads[0], columns)), ("mark", " | "), ("start", heads[1])]
+        for one, other in zip_longest(left, right, fillvalue=""):
+            style = "" if one == other else "error"
+            yield [("", padded(one, columns)), ("mark", " | "), (style, other)]
+        for recipient in group.recipients:
+            yield [("", "  "), ("prose", tr("{id}: {says}", id=recipient.id, says=tr(recipient.says)))]
+
+
+def conflict_object(conflict: Conflict) -> dict[str, Any]:
+    """The readings as plain values."""
+    return {
+        "offset": conflict.offset,
+        "readings": [
+            {
+                "recipients": [recipient.id for recipient in group.recipients],
+                "messages": [_message(extent, conflict.start) for extent in group.messages],
+            }
+            for group in conflict.disagreement.groups
+        ],
+        "octets_left_out": conflict.disagreement.left_out,
+    }
+
+
+def _refuses(group: Group) -> bool:
+    return any(message.ended in (Ended.REFUSED, Ended.UNDECIDABLE) and message.deviation for message in group.messages)
+
+
+def _cell(extent: Extent, start: int, tr: Translator) -> str:
+    what = _asked(extent)
+    offsets = f"{start + extent.start:,}-{start + extent.stop:,}"
+    ended = tr(_ENDED[extent.ended])
+    if extent.deviation:
+        ended += f" ({extent.deviation.id})"
+    return " ".join(part for part in (what, offsets, ended) if part)
+
+
+def _asked(extent: Extent) -> str:
+    if extent.status:
+        return str(extent.status)
+    return " ".join(visible(part, _TARGET) for part in (extent.method, extent.target) if part)
+
+
+def _message(extent: Extent, start: int) -> dict[str, Any]:
+    return {
+        "start": start + extent.start,
+        "stop": start + extent.stop,
+        "method": extent.method.decode("latin-1") or None,
+        "target": extent.target.decode("latin-1") or None,
+        "status": extent.status or None,
+        "content_octets": extent.octets,
+        "ended": extent.ended.value,
+        "deviation": extent.deviation and extent.deviation.id,
+    }
