@@ -74,7 +74,7 @@ def title_line(part: Part, name: str, tr: Translator) -> Line:
     shown = tr("standard input") if name == "-" else printable(name)
     kind = PART_NAMES[part.direction] if part.message else N_("bytes that belong to no message")
     offsets = tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
-    return [("title", f"--- {shown}: {tr(kind)}, {offsets}")]
+    return [("title", f"--- {shown}: {tr(', ').join((tr(kind), offsets))}")]
 
 
 PART_NAMES = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
@@ -191,7 +191,7 @@ def summary(content: Content, tr: Translator) -> str:
         parts.append(content.media_type)
     if content.charset:
         parts.append(tr("charset {name} ({known_by})", name=printable(content.charset), known_by=tr(content.known_by)))
-    return ", ".join(parts)
+    return tr(", ").join(parts)
 
 
 def content_text(content: Content) -> Iterator[str]:
