@@ -74,6 +74,39 @@ def test_what_is_no_version(version: bytes) -> None:
     assert not grammar.VERSION.fullmatch(version)
 
 
+@pytest.mark.parametrize(
+    ("octets", "digits"),
+    [
+        (b"5", b"5"),
+        (b" +5 x", b"5"),
+        (b"5_0", b"5"),
+        (b"0x5", b"0"),
+        (b"", b""),
+        (b"x", b""),
+        (b"-5", None),
+        (b" -5", None),
+    ],
+)
+def test_what_strtol_takes_for_a_number(octets: bytes, digits: bytes | None) -> None:
+    found = grammar.C_LENGTH.fullmatch(octets)
+    assert (found[1] if found else None) == digits
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [*NUMBERS_FOR_PYTHON, *NOT_ASCII, b"", b"5", b"007", b"0x5", b"5__0", b"_5", b"5_", b"+ 5", b"++5", b"5\x00"],
+)
+def test_what_python_takes_for_a_number(octets: bytes) -> None:
+    """But for what is below zero: no length is."""
+    for production, base in ((grammar.PYTHON_LENGTH, 10), (grammar.PYTHON_SIZE, 16)):
+        try:
+            expected = int(octets, base)
+        except ValueError:
+            expected = -1
+        found = production.fullmatch(octets)
+        assert (int(found[1], base) if found else -1) == max(-1, expected)
+
+
 @pytest.mark.parametrize("host", [b"a", b"a.b:80", b"a:", b"127.0.0.1", b"[::1]", b"[::1]:80", b"a_b", b"a.b."])
 def test_hosts(host: bytes) -> None:
     assert grammar.HOST.fullmatch(host)
@@ -119,13 +152,15 @@ LONG = 1 << 18
 PIECES = [
     b"a", b"0", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\n ", b";", b";a", b";a=b", b"; a = b ", b';a="b"', b';a="', b'"',
     b"\\", b'\\"', b"=", b",", b":", b"A: b\r\n", b"a ", b" a", b"[", b"[a", b"a:", b"HTTP/1.1 ", b"%", b".", b"\xff",
-    b"\x00", b"/",
+    b"\x00", b"/", b"_", b"0_", b"_0", b"\x0b", b"+", b"-", b"0x", b"\nconnection:", b"content-", b"\n\t\r",
 ]  # fmt: skip
-BEFORE = [b"", b"a", b"a;b=", b'a;b="', b"HTTP/1.1 200 ", b"HTTP/1.1", b"GET ", b"A:", b";a=", b"1;"]
+SEARCHED = ["AMBIGUOUS", "BARE_CR", "BARE_LF", "FOLDED"]
+BEFORE = [b"\nconnection: ", b"", b"a", b"a;b=", b'a;b="', b"HTTP/1.1 200 ", b"HTTP/1.1", b"GET ", b"A:", b";a=", b"1;"]
 NAMES = [
     "TOKEN", "BLANKS", "VERSION", "REQUEST_LINE", "TARGET", "HOST", "STATUS_LINE", "LOOSE_STATUS_LINE", "FIELD_LINE",
     "FORBIDDEN", "PERCENT", "FOLD", "HEAD_END", "DIGITS", "CHUNK_SIZE", "PLAIN_CHUNK_LINE", "CHUNK_EXTENSIONS",
-    "TRANSFER_CODING", "NO_WEIGHT",
+    "TRANSFER_CODING", "NO_WEIGHT", "LENGTH", "SIZE", "C_LENGTH", "C_SIZE", "C_CONSTANT", "PYTHON_LENGTH",
+    "PYTHON_SIZE", "AMBIGUOUS", "BARE_CR", "BARE_LF", "FOLDED",
 ]  # fmt: skip
 
 
@@ -147,5 +182,7 @@ def test_no_input_is_catastrophic(name: str) -> None:
                 for end in (b"", b"\\x01", b"!\\x7f"):
                     expression.fullmatch(octets + end)
                     expression.match(octets + end)
+                    if {name in SEARCHED}:
+                        expression.sub(b"", octets + end)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], timeout=60, check=True)

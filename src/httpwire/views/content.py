@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 COUNTED = 64 << 20
 _CODINGS = 8  # as many are taken off: each costs its share of every octet
 
-_PARAMETER = re.compile(rb';[ \t]*charset[ \t]*=[ \t]*"?([^\s";,]+)', re.I)
-_META = re.compile(rb'(?i)<meta[^>]{0,200}?charset\s*=\s*["\']?\s*([a-z0-9_.:\-]+)')
-_TYPE = re.compile(rb"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)")
-_BOUNDARY = re.compile(rb';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))', re.I)
+# Expressions, compiled by re when they are first needed: most messages have no content.
+_PARAMETER = rb"""(?i);[ \t]*charset[ \t]*=[ \t]*["']?([^\s"';,]+)"""
+_META = rb"""(?i)<meta[^>]{0,200}?charset\s*=\s*["']?\s*([a-z0-9_.:\-]+)"""
+_TYPE = rb"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
+_BOUNDARY = rb"""(?i);[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))"""
 _NO_CHARSETS = ("idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf-7")  # codecs all the same
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -173,12 +174,12 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
     )
     octets = bytes(sample)
     value = (message.values(b"content-type") or [b""])[-1]
-    media = _TYPE.match(value)
+    media = re.match(_TYPE, value)
     media_type = media[1].decode("ascii").lower() if media else ""
     coded = problem is not None and bool(unknown)
     kind = BINARY if coded else _kind(media_type, octets)
     charset, known_by = _charset(value, octets, kind)
-    boundary = _BOUNDARY.search(value)
+    boundary = re.search(_BOUNDARY, value)
     return Content(
         message.octets,
         steps,
@@ -254,10 +255,10 @@ def _charset(content_type: bytes, sample: bytes, kind: str) -> tuple[str, str]:
     for mark, name in _MARKS:
         if sample.startswith(mark):
             return name, N_("by the byte order mark")
-    announced = _PARAMETER.search(content_type)
+    announced = re.search(_PARAMETER, content_type)
     if announced and _codec(label := announced[1].decode("latin-1")):
         return label, N_("by Content-Type")
-    meta = _META.search(sample, 0, 1024) if kind == MARKUP else None
+    meta = re.search(_META, sample[:1024]) if kind == MARKUP else None
     if meta and _codec(label := meta[1].decode("ascii")):
         return label, N_("by the page itself")
     if kind == JSON or _looks_like_text(sample):

@@ -113,6 +113,11 @@ class Extent(Record):
         """What two recipients that agree on the message have in common."""
         return (self.start, None) if self.refused else (self.start, self.stop, self.ended, self.end)
 
+    @property
+    def unread(self) -> bool:
+        """Whether the recipient has read no message: it still waits for the end of the head."""
+        return self.ended is Ended.WAITS and self.content_start == self.stop and self.end is None
+
 
 class Reading(Record):
     """What one recipient made of the octets: its `messages`, after the first `before`, which are the same for all.
@@ -318,6 +323,7 @@ def disagreement(readings: Sequence[Reading]) -> Disagreement | None:
         index
         for one, other in combinations(lenient, 2)
         if _is_conflict(one, other, index := _parting(one, other), by_refusal=one is ordinary)
+        and not groups[other][0].messages[index].unread  # it waits, and takes nothing for something else
     ]
     if not parted:
         return None
