@@ -25,6 +25,7 @@ _VERBS = {
     "serve": N_("answer requests with recorded bytes"),
     "show": N_("make recorded requests and answers readable, to the last byte"),
     "lint": N_("say what is wrong with them, from the bytes to their meaning"),
+    "diff": N_("tell what differs between two recordings, layer by layer"),
     "demo": N_("see the whole loop: a request recorded, sent, and its answer served"),
 }
 
@@ -82,6 +83,10 @@ def _run(words: list[str], tr: Translator) -> int:
         from httpwire.cli import lint
 
         return lint.run(words[1:], tr)
+    if name == "diff":
+        from httpwire.cli import diff
+
+        return diff.run(words[1:], tr)
     if name == "demo":
         from httpwire.cli import demo
 

@@ -31,6 +31,8 @@ _COLOURS = {
     "good": "32",
     "old": "31",
     "new": "32",
+    "old-part": "7;31",
+    "new-part": "7;32",
 }
 #: Styles of text that may go on in the next line.
 _PROSE = ("prose", "gloss")

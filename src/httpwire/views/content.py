@@ -194,6 +194,14 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
     )
 
 
+def undelimited_content(octets: int, sample: bytes) -> Content:
+    """What `octets` are that no head describes, a tunnel's or those whose end can't be known, by their beginning."""
+    kind = _kind("", sample)
+    charset, known_by = _charset(b"", sample, kind)
+    whole = len(sample) == octets
+    return Content(octets, (), "", charset, known_by, kind, b"", sample, whole=whole, problem=None)
+
+
 def decoded_content(message: Message, source: Outgoing) -> Iterator[bytes]:
     """All of the content of `message` with its codings taken off, in blocks; what can't be taken off stays.
 

@@ -34,6 +34,10 @@ class Span(Record):
     def octets(self) -> int:
         return self.stop - self.start
 
+    def behind(self, count: int) -> Span:
+        """What is left of it after its first `count` octets."""
+        return Span(min(self.start + count, self.stop), self.stop)
+
 
 class ElementKind(Enum):
     """What a stretch of octets is, in the terms of RFC 9112; the value is a message id."""

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     Line = list[tuple[str, str]]
 
 #: What a piece of a line may be: whoever shows it gives each a colour, or none. Prose and glosses may be wrapped.
-STYLES = ("title", "label", "start", "name", "value", "mark", "prose", "gloss", "error", "warning", "good")
+STYLES = (
+    *("title", "label", "start", "name", "value", "mark", "prose", "gloss", "error", "warning", "good"),
+    *("old", "new", "old-part", "new-part"),  # a part is what differs in a line
+)
 
 _STYLES = {
     ElementKind.METHOD: "start",

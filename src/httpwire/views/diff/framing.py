@@ -1,0 +1,141 @@
+"""How two messages are delimited, held against each other, and into which chunks they are cut.
+
+In: two Sides with their heads. Out: Differences of the framing layer. The same content in other chunks is a
+difference here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from httpwire.language import N_, Amount, Sentence
+from httpwire.views.diff.model import Difference, Layer, What
+from httpwire.wire.element import ElementKind, Span
+from httpwire.wire.framing import Framing, Kind
+from httpwire.wire.message import Message
+from httpwire.wire.record import Record, at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpwire.capture.raw import Outgoing
+    from httpwire.capture.reading import Part
+    from httpwire.views.diff.octets import First
+
+_KINDS = {
+    Kind.NONE: N_("no content"),
+    Kind.LENGTH: N_("by Content-Length"),
+    Kind.CHUNKED: N_("chunked"),
+    Kind.UNTIL_CLOSE: N_("up to the close of the connection"),
+    Kind.TUNNEL: N_("a tunnel"),
+    Kind.UNDECIDABLE: N_("its end can't be known"),
+}
+_SIZES = 12  # chunks whose sizes are told
+_OF_CHUNKS = frozenset((ElementKind.CHUNK_SIZE, ElementKind.CHUNK_EXTENSIONS, ElementKind.LINE_END, ElementKind.BLANK))
+
+
+class Side(Record):
+    """A message of one of the files: the Part that holds it, and the octets."""
+
+    __slots__ = ()
+    FIELDS = ("part", "message", "source")
+    part: Part = at(0)
+    message: Message = at(1)
+    source: Outgoing = at(2)
+
+    def __new__(cls, part: Part, message: Message, source: Outgoing) -> Side:
+        return tuple.__new__(cls, (part, message, source))
+
+    @property
+    def region(self) -> Span:
+        """Where the content is on the wire, with its chunk lines and trailers; without a head all is content."""
+        if not self.message.head:
+            return Span(self.part.start, self.part.stop)
+        return Span(self.message.content_start, self.message.stop)
+
+    @property
+    def chunked(self) -> bool:
+        framing = self.message.framing
+        return framing is not None and framing.kind is Kind.CHUNKED
+
+    @property
+    def undelimited(self) -> bool:
+        """Whether nothing says where the content ends and what it is."""
+        framing = self.message.framing
+        return framing is None or framing.kind in (Kind.TUNNEL, Kind.UNDECIDABLE)
+
+    @property
+    def has_content(self) -> bool:
+        return bool(self.region.octets if self.undelimited else self.message.octets)
+
+
+def side_of(part: Part, source: Outgoing) -> Side:
+    """`part` as a side, also where it is no message."""
+    return Side(part, part.message or Message(part.direction, part.start, part.start, part.stop), source)
+
+
+def framing_differences(old: Side, new: Side) -> Iterator[Difference]:
+    """What differs in how the messages are delimited; chunks are for `chunk_differences`."""
+    one, other = old.message, new.message
+    at = Span(one.start, one.content_start), Span(other.start, other.content_start)
+    kinds = _kind(one.framing), _kind(other.framing)
+    if kinds[0] != kinds[1]:
+        yield Difference(Layer.FRAMING, What.VALUE, N_("kind"), *kinds, *at)
+    elif one.framing and other.framing and one.framing.rule is not other.framing.rule:
+        says = Sentence(one.framing.rule.says), Sentence(other.framing.rule.says)
+        yield Difference(Layer.FRAMING, What.VALUE, N_("rule"), *says, *at)
+    if one.octets != other.octets:
+        yield Difference(Layer.FRAMING, What.VALUE, N_("length"), one.octets, other.octets, old.region, new.region)
+    if one.complete != other.complete:
+        ends = _end(one), _end(other)
+        at = Span(one.stop, one.stop), Span(other.stop, other.stop)
+        yield Difference(Layer.FRAMING, What.VALUE, N_("end"), *ends, *at)
+
+
+def _end(message: Message) -> Sentence:
+    return Sentence("complete") if message.complete else Sentence("incomplete")
+
+
+def _kind(framing: Framing | None) -> Sentence:
+    return Sentence(_KINDS[framing.kind]) if framing else Sentence("cut off inside the head")
+
+
+def chunk_differences(old: Side, new: Side, first: First | None) -> Iterator[Difference]:
+    """How the chunks differ that hold the same content: their sizes, or how their lines are written. `first` is where
+    the octets differ, if nothing else tells of it."""
+    sizes, others = _sizes(old.part), _sizes(new.part)
+    if sizes != others or old.message.chunks != new.message.chunks:
+        told = _told(sizes, old.message), _told(others, new.message)
+        yield Difference(Layer.FRAMING, What.CHUNKS, N_("chunks"), *told, old.region, new.region)
+        return
+    for (span, line), (other_span, other) in zip(_chunk_lines(old), _chunk_lines(new), strict=False):
+        if line != other:
+            yield Difference(Layer.FRAMING, What.CHUNKS, N_("chunk size"), line, other, span, other_span)
+            return
+    if first:  # in chunks beyond those whose elements are held
+        at = old.region.behind(first.offset), new.region.behind(first.offset)
+        yield Difference(Layer.FRAMING, What.CHUNKS, N_("chunk size"), first.old, first.new, *at)
+
+
+def _sizes(part: Part) -> list[int]:
+    """The sizes of the chunks whose elements are held."""
+    return [element.stop - element.start for element in part.elements if element.kind is ElementKind.CHUNK_DATA]
+
+
+def _told(sizes: list[int], message: Message) -> Sentence:
+    more = ", ..." if message.chunks > _SIZES else ""
+    listed = ", ".join(f"{size:,}" for size in sizes[:_SIZES]) + more
+    return Amount("{n} chunk: {sizes}", "{n} chunks: {sizes}", message.chunks, sizes=listed)
+
+
+def _chunk_lines(side: Side) -> Iterator[tuple[Span, bytes]]:
+    """The octets between the chunks' data."""
+    start = side.message.content_start
+    stop = side.message.trailers[0].start if side.message.trailers else side.message.stop
+    at = None
+    for element in side.part.elements:
+        if not start <= element.start < stop or element.kind not in _OF_CHUNKS:
+            continue
+        at = Span(at.start if at and at.stop == element.start else element.start, element.stop)
+        if element.kind is ElementKind.LINE_END:
+            yield at, side.source.read(at.start, at.stop)
+            at = None

@@ -1,0 +1,198 @@
+"""Differences as lines that a person reads: the text form of the model.
+
+In: Compared values and the files' names, a Translator, and the columns to lay old and new side by side in (0: one
+below the other). Out: Lines of safe text; of a value, the part that differs has a style of its own. Nothing of the
+octets can command a terminal.
+"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from httpwire.language import Sentence, Translator
+from httpwire.views.diff.model import Compared, Difference, Layer, Tally, What
+from httpwire.views.diff.sequences import common_end, common_start
+from httpwire.views.diff.sides import below, beside
+from httpwire.views.outcome import bytes_of
+from httpwire.views.show.dump import hex_rows
+from httpwire.views.show.lines import label
+from httpwire.views.text import printable, visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpwire.capture.raw import Outgoing
+    from httpwire.capture.reading import Part
+    from httpwire.views.diff.model import Value
+    from httpwire.views.diff.octets import Files
+    from httpwire.views.show.lines import Line
+    from httpwire.wire.element import Span
+
+    Row = tuple[Line | None, Line | None]
+
+_SHOWN = 300  # characters of a value's differing part
+_AROUND = 60  # characters before and after it
+_HEX = (What.RANGE, What.FIRST, What.OTHER)
+_NAMED_HERE = (Layer.MESSAGE, Layer.FRAMING, Layer.START_LINE)
+
+
+class Text:
+    """The text form for a pair of files: their names are said in it."""
+
+    def __init__(self, files: Files, tr: Translator, columns: int) -> None:
+        self._files = files
+        self._tr = tr
+        self._columns = columns
+        self._names = {"old": self._name(files.old), "new": self._name(files.new)}
+
+    def _name(self, source: Outgoing) -> str:
+        return self._tr("standard input") if source.name == "-" else printable(source.name)
+
+    def opening(self) -> Iterator[Line]:
+        """The files, and where their bytes differ first."""
+        tr, files = self._tr, self._files
+        if not files.first:
+            yield [("good", label(tr("the same"), tr)), ("", tr("byte for byte: {size}", size=self._size(files.old)))]
+            return
+        yield [("old", f"--- {self._names['old']}: {self._size(files.old)}")]
+        yield [("new", f"+++ {self._names['new']}: {self._size(files.new)}")]
+        told = tr("the first difference is at offset {offset}", offset=f"{files.first.offset:,}")
+        yield [("label", label(tr("bytes"), tr)), ("", told)]
+
+    def _size(self, source: Outgoing) -> str:
+        return bytes_of(source.octets, self._tr)
+
+    def message(self, compared: Compared) -> Iterator[Line]:
+        """The differences of one message that count, and what of it is the same; nothing where none does."""
+        if not self._alone(compared):
+            if not compared.left:
+                return
+            yield []
+            yield self._title(compared)
+        for difference in compared.left:
+            yield self._heading(difference)
+            lay = beside(self._rows(difference), self._columns) if self._columns else below(self._rows(difference))
+            yield from lay
+        if compared.same:
+            same = self._tr(", ").join(self._amount(layer, count) for layer, count in compared.same)
+            yield [("good", label(self._tr("the same"), self._tr)), ("", same)]
+
+    def _alone(self, compared: Compared) -> bool:
+        """Whether the message is all there is in both files."""
+        parts = (compared.old, self._files.old), (compared.new, self._files.new)
+        return all(part and part.start == 0 and part.stop == source.octets for part, source in parts)
+
+    def _title(self, compared: Compared) -> Line:
+        tr = self._tr
+        where = " | ".join(self._place(part) for part in (compared.old, compared.new) if part)
+        return [("title", tr("message {n}: {where}", n=f"{compared.number:,}", where=where))]
+
+    def _place(self, part: Part) -> str:
+        return self._tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
+
+    def _amount(self, layer: Layer, count: int) -> str:
+        if layer is Layer.FIELDS:
+            return self._tr.plural("{n} field", "{n} fields", count)
+        if layer is Layer.TRAILERS:
+            return self._tr.plural("{n} trailer", "{n} trailers", count)
+        return self._tr(layer.value)
+
+    def _heading(self, difference: Difference) -> Line:
+        tr = self._tr
+        layer, what, name = difference[:3]
+        line: Line = [("label", label(tr(layer.value), tr))]
+        if name:
+            line.append(("name", tr(name) if layer in _NAMED_HERE else printable(name)))
+            line.append(("", ": "))
+        line.append(("", tr(what.says, **self._names)))
+        places = [self._span(difference, span) for span in (difference.old_at, difference.new_at) if span]
+        if places:
+            line.append(("mark", f"  ({' | '.join(dict.fromkeys(places))})"))
+        return line
+
+    def _span(self, difference: Difference, span: Span) -> str:
+        tr = self._tr
+        start, stop = f"{span.start:,}", f"{span.stop:,}"
+        if difference.unit == "line":
+            if span.stop <= span.start + 1:
+                return tr("line {n}", n=f"{span.start + 1:,}")
+            return tr("lines {first} to {last}", first=f"{span.start + 1:,}", last=stop)
+        if difference.unit == "byte":
+            return tr("bytes {start} to {stop}", start=start, stop=stop)
+        if difference.what is What.FIRST:
+            return tr("byte {start} of the content", start=start)
+        return tr("bytes {start} to {stop} of the content", start=start, stop=stop)
+
+    def _rows(self, difference: Difference) -> list[Row]:
+        """Old and new as rows that belong side by side."""
+        old, new = difference.old, difference.new
+        if difference.what in _HEX and isinstance(old, bytes) and isinstance(new, bytes):
+            starts = [span.start if span else 0 for span in (difference.old_at, difference.new_at)]
+            rows = zip_longest(_hex(starts[0], old, "old"), _hex(starts[1], new, "new"))
+            return list(rows)
+        if difference.what is What.LINES:
+            olds, news = (value.split("\n") if isinstance(value, str) else [] for value in (old, new))
+            return [self._row(one, other) for one, other in zip_longest(olds, news)]
+        if isinstance(old, int) or isinstance(new, int):
+            one, other = self._number(difference, old, "old"), self._number(difference, new, "new")
+            return [(one, other)]
+        one, other = self._row(old, new)
+        empty: Line = [("mark", self._tr("(empty)"))]
+        return [(empty if one == [] else one, empty if other == [] else other)]
+
+    def _number(self, difference: Difference, value: Value, style: str) -> Line | None:
+        if not isinstance(value, int):
+            return None
+        if difference.what is What.ORDER:
+            return [(style, self._tr("place {n}", n=f"{value:,}"))]
+        return [(style, bytes_of(value, self._tr))]
+
+    def _row(self, old: Value, new: Value) -> Row:
+        one = None if old is None else self._pieces(old, new, "old")
+        return one, None if new is None else self._pieces(new, old, "new")
+
+    def _pieces(self, value: Value, other: Value, style: str) -> Line:
+        """A value, with the part marked that is not the same in the other one; what is long is shortened."""
+        if isinstance(value, Sentence):
+            return [(style, printable(self._tr.told(value)))]
+        assert isinstance(value, (bytes, str))
+        start = end = 0
+        if type(value) is type(other) and isinstance(other, (bytes, str)):
+            start = common_start(value, other)
+            end = common_end(value, other, start)
+            if 2 * (start + end) < min(len(value), len(other)):
+                start = end = 0  # hardly anything is the same
+        stop = len(value) - end
+        first = max(0, start - _AROUND)
+        line: Line = [(style, "..." * (first > 0) + _shown(value[first:start]))]
+        part = _shown(value[start : min(stop, start + _SHOWN)]) + "..." * (stop - start > _SHOWN)
+        line.append((f"{style}-part" if start or end else style, part))
+        line.append((style, _shown(value[stop : stop + _AROUND]) + "..." * (end > _AROUND)))
+        return [piece for piece in line if piece[1]]
+
+    def closing(self, tally: Tally) -> Iterator[Line]:
+        """How many differences there are, and which were ignored."""
+        tr = self._tr
+        if not self._files.first:
+            return
+        if tally.same and tally.messages > 1:
+            said = tr.plural("{n} message without a difference", "{n} messages without a difference", tally.same)
+            yield [("good", label(tr("the same"), tr)), ("", said)]
+        if tally.ignored:
+            names = ", ".join(printable(name) for name in tally.names)
+            many = "{n} differences ignored: {names}"
+            said = tr.plural("{n} difference ignored: {names}", many, tally.ignored, names=names)
+            yield [("label", label(tr("ignored"), tr)), ("", said)]
+        if tally.left:
+            said = tr.plural("{n} difference", "{n} differences", tally.left)
+            yield [("error", label(tr("different"), tr)), ("", said)]
+
+
+def _shown(value: bytes | str) -> str:
+    return visible(value) if isinstance(value, bytes) else printable(value)
+
+
+def _hex(start: int, octets: bytes, style: str) -> Iterator[Line]:
+    for offset, row in hex_rows(start, octets):
+        yield [("mark", f"{offset:08x}  "), (style, row)]
