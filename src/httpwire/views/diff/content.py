@@ -7,6 +7,8 @@ up to the first difference, and that is told.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from httpwire.language import Amount, Sentence
 from httpwire.views.codings import CodingBroken
 from httpwire.views.content import BINARY, COUNTED, FORM, JSON, MULTIPART, Content, content_of, undelimited_content
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
     from httpwire.views.diff.framing import Side
     from httpwire.views.diff.octets import Files
 
-#: How much of a content is held to be compared in detail, and how many lines of a text.
+#: How much of a content is held to be compared in detail, how many lines or named values of it, and how many
+#: differences of it are listed.
 HELD = 4 << 20
-LINES = 50_000
+ITEMS = 50_000
+LISTED = 10_000
 
 
 def content_differences(old: Side, new: Side, files: Files) -> Iterator[Difference]:
@@ -41,7 +45,9 @@ def content_differences(old: Side, new: Side, files: Files) -> Iterator[Differen
     elif not same_on_the_wire(old, new, files):
         ours, theirs = _content(old), _content(new)
         if ours.whole and theirs.whole:
-            found = list(_in_detail(ours, theirs))
+            found = list(islice(_in_detail(ours, theirs), LISTED + 1))
+            if len(found) > LISTED:
+                found[LISTED:] = [Difference(Layer.CONTENT, What.MORE, "")]
             yield from found or [_coded(What.CODING, old, new, ours, theirs)]
         else:
             yield _streamed(old, new, ours, theirs, files)
@@ -97,11 +103,11 @@ def _in_detail(old: Content, new: Content) -> Iterator[Difference]:
     if kinds == {JSON}:
         from httpwire.views.diff.paths import json_differences
 
-        found = json_differences(old.text, new.text)
+        found = json_differences(old.text, new.text, LISTED + 1)
         yield from _text(old, new) if found is None else found
-    elif kinds == {FORM}:
+    elif kinds == {FORM} and _countable(old, new, b"&"):
         yield from named_differences(_form(old.text), _form(new.text))
-    elif kinds == {MULTIPART} and old.boundary and new.boundary:
+    elif kinds == {MULTIPART} and _countable(old, new, old.boundary) and _countable(old, new, new.boundary):
         yield from named_differences(_parts(old), _parts(new))
     elif BINARY in kinds:
         for span, other in ranges(old.sample, new.sample):
@@ -110,6 +116,11 @@ def _in_detail(old: Content, new: Content) -> Iterator[Difference]:
             yield Difference(Layer.CONTENT, What.RANGE, "", octets, others, span, other)
     else:
         yield from _text(old, new)
+
+
+def _countable(old: Content, new: Content, delimiter: bytes) -> bool:
+    """Whether there are not too many pieces between the delimiters to be held one by one."""
+    return bool(delimiter) and max(old.sample.count(delimiter), new.sample.count(delimiter)) < ITEMS
 
 
 def _form(text: str) -> Iterator[tuple[str, str, str]]:
@@ -134,7 +145,7 @@ def _parts(content: Content) -> Iterator[tuple[str, bytes, bytes]]:
 def _text(old: Content, new: Content) -> Iterator[Difference]:
     """What differs in two texts, line by line; line ends apart from what the lines say."""
     ours, theirs = old.text, new.text
-    if max(ours.count("\n"), theirs.count("\n")) >= LINES:
+    if max(ours.count("\n"), theirs.count("\n")) >= ITEMS:
         first = first_difference([old.sample], [new.sample])
         if first:
             yield _first(first)

@@ -137,6 +137,8 @@ class Text:
         if isinstance(old, int) or isinstance(new, int):
             one, other = self._number(difference, old, "old"), self._number(difference, new, "new")
             return [(one, other)]
+        if old is None and new is None:
+            return []
         one, other = self._row(old, new)
         empty: Line = [("mark", self._tr("(empty)"))]
         return [(empty if one == [] else one, empty if other == [] else other)]

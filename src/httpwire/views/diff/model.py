@@ -1,8 +1,8 @@
 """What differs between two recordings: the model that the text and JSON forms render.
 
-In: nothing. Out: Difference, one thing that is not the same; Compared, one message of each file
-held against the other; Ignoring, which differences do not count. A value that differs is octets
-(bytes) where it is read off the wire, characters (str) where it is decoded, a number (int: of bytes, or which place), or a Sentence.
+In: nothing. Out: Difference, one thing that is not the same; Compared, one message of each file held
+against the other; Ignoring, which differences do not count; Tally, how many do. A value is octets (bytes) where it is
+read off the wire, characters (str) where it is decoded, a number (int: of bytes, or which place), or a Sentence.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class What(Enum):
     LINES = ("lines", N_("other lines"))
     RANGE = ("range", N_("other bytes"))
     FIRST = ("first-difference", N_("too large to compare in detail; the first difference"))
+    MORE = ("more", N_("more differences, which are not listed"))
     OTHER = ("other", N_("other bytes, in no part that is compared"))
 
     def __init__(self, id: str, says: str) -> None:

@@ -7,6 +7,7 @@ order of members and the spelling of numbers apart from values. None where a tex
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 from httpwire.views.diff.model import Difference, Layer, What
 from httpwire.views.diff.sequences import aligned, common_start, longest_rise
@@ -44,10 +45,10 @@ class _Number(Record):
         return tuple.__new__(cls, (text,))
 
 
-def json_differences(old: str, new: str) -> list[Difference] | None:
-    """What differs in two JSON texts; None where one is none."""
+def json_differences(old: str, new: str, most: int) -> list[Difference] | None:
+    """What differs in two JSON texts, at most so many differences; None where one is no JSON."""
     try:
-        found = list(_walk(None, _parsed(old), _parsed(new), 0))
+        found = list(islice(_walk(None, _parsed(old), _parsed(new), 0), most))
     except (ValueError, RecursionError):
         return None
     # Spaces, and escapes in strings, have no path: they are told where no value hides them.
