@@ -51,14 +51,14 @@ DIFF = Verb(
     (
         N_(
             "--ignore also takes order (of fields, and of what JSON and forms hold), case (of field names), spaces "
-            "(around field values), line-ends and chunks (where chunked content is cut). What follows from an "
+            "(around field values), line-ends (CRLF or LF) and chunks (where chunked content is cut). What follows from an "
             "ignored field is ignored with it: the length with Content-Length, another coding of the same content "
             "with Content-Encoding."
         ),
         N_(
-            "--ignore-volatile is --ignore Date,Age,Expires,Server-Timing,X-Request-Id,X-Correlation-Id,"
-            "X-Amzn-Trace-Id,X-Runtime,CF-Ray. ETag, Last-Modified and Set-Cookie tell of the content and the "
-            "session: name them if they are not to count."
+            "--ignore-volatile ignores Date, Age, Expires, Server-Timing, X-Request-Id, X-Correlation-Id, "
+            "X-Amzn-Trace-Id, X-Runtime and CF-Ray. ETag, Last-Modified and Set-Cookie tell of the content and the "
+            "session: name them with --ignore if they are not to count."
         ),
         N_("Exit status: 0 nothing differs that counts; 1 something does; 2 wrong usage, or a file can't be read."),
     ),

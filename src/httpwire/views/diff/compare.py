@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpwire.capture.reading import Part, Reading
+    from httpwire.capture.reading import Reading
     from httpwire.views.diff.octets import Files, First
     from httpwire.wire.head import Head
 
@@ -31,37 +31,36 @@ def compare(old: Reading, new: Reading, files: Files, ignoring: Ignoring) -> Ite
         return
     for number, (part, other) in enumerate(zip_longest(old.parts(), new.parts()), 1):
         if part and other:
-            yield _pair(number, part, other, files, ignoring)
-        else:
-            yield Compared(number, part, other, (_alone(part, other),), ())
+            yield _pair(number, side_of(part, files.old), side_of(other, files.new), files, ignoring)
+        elif part:
+            at = Span(part.start, part.stop)
+            alone = Difference(Layer.MESSAGE, What.REMOVED, "", _kind(side_of(part, files.old)), None, at)
+            yield Compared(number, part, None, (alone,), ())
+        elif other:
+            at = Span(other.start, other.stop)
+            alone = Difference(Layer.MESSAGE, What.ADDED, "", None, _kind(side_of(other, files.new)), None, at)
+            yield Compared(number, None, other, (alone,), ())
 
 
-def _alone(old: Part | None, new: Part | None) -> Difference:
-    if old:
-        return Difference(Layer.MESSAGE, What.REMOVED, "", _kind(old), None, Span(old.start, old.stop))
-    assert new
-    return Difference(Layer.MESSAGE, What.ADDED, "", None, _kind(new), None, Span(new.start, new.stop))
-
-
-def _kind(part: Part) -> Sentence:
-    if part.message is None or part.message.head is None:
-        return Sentence("bytes that can't be read as a message")
-    return Sentence(_KINDS[part.direction])
+def _kind(side: Side) -> Sentence:
+    return Sentence(_KINDS[side.part.direction]) if side.head else Sentence("bytes that can't be read as a message")
 
 
 _KINDS = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
 
 
-def _pair(number: int, part: Part, other: Part, files: Files, ignoring: Ignoring) -> Compared:
+def _pair(number: int, old: Side, new: Side, files: Files, ignoring: Ignoring) -> Compared:
+    part, other = old.part, new.part
     at = Span(part.start, part.stop), Span(other.start, other.stop)
-    old, new = side_of(part, files.old), side_of(other, files.new)
     first = files.first_in(*at)
     if first is None:
-        return Compared(number, part, other, (), tuple(_all_of(old)))
+        return Compared(number, part, other, (), tuple(amount for amount in _all_of(old) if amount[1]))
     same: dict[Layer, int] = {}
     found = tuple(ignoring.applied(one) for one in _differences(old, new, files, ignoring, same))
     differing = {difference.layer for difference in found}
     amounts = {layer: count for layer, count in _all_of(old) if layer not in differing} | same
+    if bool(old.head) != bool(new.head):
+        amounts = {}
     counted = tuple((layer, amounts[layer]) for layer in Layer if amounts.get(layer))
     return Compared(number, part, other, found or (_untold(first, *at),), counted)
 
@@ -75,12 +74,11 @@ def _untold(first: First, old: Span, new: Span) -> Difference:
 def _all_of(side: Side) -> Iterator[tuple[Layer, int]]:
     """All that there is to compare in a message."""
     message = side.message
-    if message.head:
+    if side.head:
         yield Layer.FRAMING, 1
         yield Layer.START_LINE, 1
-    for layer, lines in ((Layer.FIELDS, message.fields), (Layer.TRAILERS, message.trailers)):
-        if lines:
-            yield layer, len(lines)
+        yield Layer.FIELDS, len(message.fields)
+        yield Layer.TRAILERS, len(message.trailers)
     if side.has_content:
         yield Layer.CONTENT, 1
 
@@ -89,8 +87,8 @@ def _differences(
     old: Side, new: Side, files: Files, ignoring: Ignoring, same: dict[Layer, int]
 ) -> Iterator[Difference]:
     """All differences of two messages that are not the same; how many fields are goes to `same`."""
-    head, other = old.message.head, new.message.head
-    kinds = _kind(old.part), _kind(new.part)
+    head, other = old.head, new.head
+    kinds = _kind(old), _kind(new)
     if kinds[0] != kinds[1]:
         whole = Span(old.part.start, old.part.stop), Span(new.part.start, new.part.stop)
         yield Difference(Layer.MESSAGE, What.VALUE, N_("kind"), *kinds, *whole)
@@ -104,7 +102,7 @@ def _differences(
         ends = _end_of(head), _end_of(other)
         if ends[0] != ends[1]:
             at = Span(head.stop - len(ends[0]), head.stop), Span(other.stop - len(ends[1]), other.stop)
-            yield Difference(Layer.FIELDS, What.LINE_END, "", *ends, *at)
+            yield Difference(Layer.MESSAGE, What.LINE_END, N_("end of head"), *ends, *at)
         yield from _behind_the_head(old, new, files, ignoring, same)
     elif not head and not other:
         yield from content_differences(old, new, files)
@@ -139,7 +137,8 @@ def _behind_the_head(
     found, same[Layer.TRAILERS] = field_differences(Layer.TRAILERS, _trailers(old), _trailers(new), ignoring)
     (end, at), (other_end, other_at) = _trailer_end(old), _trailer_end(new)
     if end != other_end and old.chunked and new.chunked:
-        found.append(Difference(Layer.TRAILERS, What.LINE_END, "", end, other_end, at, other_at))
+        name = N_("end of trailers")
+        found.append(Difference(Layer.MESSAGE, What.LINE_END, name, end, other_end, at, other_at))
     if old.chunked and new.chunked and not content:
         yield from chunk_differences(old, new, None if found else first)
     yield from found

@@ -72,7 +72,7 @@ def _size(side: Side) -> int:
 
 
 def _content(side: Side) -> Content:
-    content = content_of(side.message, side.source, HELD)
+    content = None if side.undelimited else content_of(side.message, side.source, HELD)
     if content:
         return content
     start, stop = side.region
@@ -148,7 +148,7 @@ def _text(old: Content, new: Content) -> Iterator[Difference]:
     if max(ours.count("\n"), theirs.count("\n")) >= ITEMS:
         first = first_difference([old.sample], [new.sample])
         if first:
-            yield _first(first)
+            yield _first(What.FIRST, first)
         return
     lines, others = _lines(ours), _lines(theirs)
     bare, other_bare = ([line.rstrip("\r\n") for line in text] for text in (lines, others))
@@ -217,7 +217,7 @@ def _streamed(old: Side, new: Side, ours: Content, theirs: Content, files: Files
             what = What.CODING if all(stream.ended for stream in streams) else What.BEYOND
             return _coded(what, old, new, ours, theirs)
     assert first  # they are not the same on the wire
-    return _first(first)
+    return _first(What.BROKEN if ours.problem or theirs.problem else What.FIRST, first)
 
 
 def _decoded(side: Side) -> Iterator[bytes]:
@@ -228,6 +228,6 @@ def _decoded(side: Side) -> Iterator[bytes]:
     )
 
 
-def _first(first: First) -> Difference:
+def _first(what: What, first: First) -> Difference:
     at = Span(first.offset, first.offset + len(first.old)), Span(first.offset, first.offset + len(first.new))
-    return Difference(Layer.CONTENT, What.FIRST, "", first.old, first.new, *at)
+    return Difference(Layer.CONTENT, what, "", first.old, first.new, *at)

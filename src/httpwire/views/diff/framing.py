@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from httpwire.capture.raw import Outgoing
     from httpwire.capture.reading import Part
     from httpwire.views.diff.octets import First
+    from httpwire.wire.head import Head
 
 _KINDS = {
     Kind.NONE: N_("no content"),
@@ -46,22 +47,28 @@ class Side(Record):
         return tuple.__new__(cls, (part, message, source))
 
     @property
+    def head(self) -> Head | None:
+        """The head, where its first line can be read."""
+        head = self.message.head
+        return head if head and (head.line.version or head.line.method) else None
+
+    @property
     def region(self) -> Span:
         """Where the content is on the wire, with its chunk lines and trailers; without a head all is content."""
-        if not self.message.head:
+        if not self.head:
             return Span(self.part.start, self.part.stop)
         return Span(self.message.content_start, self.message.stop)
 
     @property
     def chunked(self) -> bool:
         framing = self.message.framing
-        return framing is not None and framing.kind is Kind.CHUNKED
+        return bool(self.head and framing and framing.kind is Kind.CHUNKED)
 
     @property
     def undelimited(self) -> bool:
         """Whether nothing says where the content ends and what it is."""
         framing = self.message.framing
-        return framing is None or framing.kind in (Kind.TUNNEL, Kind.UNDECIDABLE)
+        return not self.head or framing is None or framing.kind in (Kind.TUNNEL, Kind.UNDECIDABLE)
 
     @property
     def has_content(self) -> bool:

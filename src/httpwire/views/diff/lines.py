@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 300  # characters of a value's differing part
 _AROUND = 60  # characters before and after it
-_HEX = (What.RANGE, What.FIRST, What.OTHER)
+_HEX = (What.RANGE, What.FIRST, What.BROKEN, What.OTHER)
 _NAMED_HERE = (Layer.MESSAGE, Layer.FRAMING, Layer.START_LINE)
 
 
@@ -102,7 +102,10 @@ class Text:
         tr = self._tr
         layer, what, name = difference[:3]
         line: Line = [("label", label(tr(layer.value), tr))]
-        if name:
+        if not name and layer in (Layer.FIELDS, Layer.TRAILERS):
+            line.append(("error", tr("malformed")))
+            line.append(("", ": "))
+        elif name:
             line.append(("name", tr(name) if layer in _NAMED_HERE else printable(name)))
             line.append(("", ": "))
         line.append(("", tr(what.says, **self._names)))
@@ -120,7 +123,7 @@ class Text:
             return tr("lines {first} to {last}", first=f"{span.start + 1:,}", last=stop)
         if difference.unit == "byte":
             return tr("bytes {start} to {stop}", start=start, stop=stop)
-        if difference.what is What.FIRST:
+        if difference.what in (What.FIRST, What.BROKEN):
             return tr("byte {start} of the content", start=start)
         return tr("bytes {start} to {stop} of the content", start=start, stop=stop)
 
@@ -129,8 +132,7 @@ class Text:
         old, new = difference.old, difference.new
         if difference.what in _HEX and isinstance(old, bytes) and isinstance(new, bytes):
             starts = [span.start if span else 0 for span in (difference.old_at, difference.new_at)]
-            rows = zip_longest(_hex(starts[0], old, "old"), _hex(starts[1], new, "new"))
-            return list(rows)
+            return list(zip_longest(self._hex(starts[0], old, "old"), self._hex(starts[1], new, "new")))
         if difference.what is What.LINES:
             olds, news = (value.split("\n") if isinstance(value, str) else [] for value in (old, new))
             return [self._row(one, other) for one, other in zip_longest(olds, news)]
@@ -140,8 +142,16 @@ class Text:
         if old is None and new is None:
             return []
         one, other = self._row(old, new)
-        empty: Line = [("mark", self._tr("(empty)"))]
-        return [(empty if one == [] else one, empty if other == [] else other)]
+        return [(self._empty() if one == [] else one, self._empty() if other == [] else other)]
+
+    def _empty(self) -> Line:
+        return [("mark", self._tr("(empty)"))]
+
+    def _hex(self, start: int, octets: bytes, style: str) -> Iterator[Line]:
+        for offset, row in hex_rows(start, octets):
+            yield [("mark", f"{offset:08x}  "), (style, row)]
+        if not octets:
+            yield self._empty()
 
     def _number(self, difference: Difference, value: Value, style: str) -> Line | None:
         if not isinstance(value, int):
@@ -193,8 +203,3 @@ class Text:
 
 def _shown(value: bytes | str) -> str:
     return visible(value) if isinstance(value, bytes) else printable(value)
-
-
-def _hex(start: int, octets: bytes, style: str) -> Iterator[Line]:
-    for offset, row in hex_rows(start, octets):
-        yield [("mark", f"{offset:08x}  "), (style, row)]

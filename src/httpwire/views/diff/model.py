@@ -48,10 +48,11 @@ class What(Enum):
     CHUNKS = ("chunks", N_("cut into other chunks"))
     SPELLING = ("spelling", N_("the same value, written in another way"))
     CODING = ("coding", N_("the same content, coded in another way"))
-    BEYOND = ("not-compared", N_("the same as far as it can be decoded, but coded in another way"))
+    BEYOND = ("not-compared", N_("the same as far as it was decoded, but coded in another way"))
     LINES = ("lines", N_("other lines"))
     RANGE = ("range", N_("other bytes"))
     FIRST = ("first-difference", N_("too large to compare in detail; the first difference"))
+    BROKEN = ("broken-coding", N_("it can't be decoded to its end; the first difference"))
     MORE = ("more", N_("more differences, which are not listed"))
     OTHER = ("other", N_("other bytes, in no part that is compared"))
 
