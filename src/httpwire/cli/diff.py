@@ -51,9 +51,9 @@ DIFF = Verb(
     (
         N_(
             "--ignore also takes order (of fields, and of what JSON and forms hold), case (of field names), spaces "
-            "(around field values), line-ends (CRLF or LF) and chunks (where chunked content is cut). What follows from an "
-            "ignored field is ignored with it: the length with Content-Length, another coding of the same content "
-            "with Content-Encoding."
+            "(around field values), line-ends (CRLF or LF) and chunks (where chunked content is cut). What follows "
+            "from an ignored field is ignored with it: the length with Content-Length, another coding of the same "
+            "content with Content-Encoding."
         ),
         N_(
             "--ignore-volatile ignores Date, Age, Expires, Server-Timing, X-Request-Id, X-Correlation-Id, "

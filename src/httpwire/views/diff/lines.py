@@ -42,16 +42,16 @@ class Text:
 
     def __init__(self, files: Files, tr: Translator, columns: int) -> None:
         self._files = files
-        self._tr = tr
+        self.tr = tr
         self._columns = columns
         self._names = {"old": self._name(files.old), "new": self._name(files.new)}
 
     def _name(self, source: Outgoing) -> str:
-        return self._tr("standard input") if source.name == "-" else printable(source.name)
+        return self.tr("standard input") if source.name == "-" else printable(source.name)
 
     def opening(self) -> Iterator[Line]:
         """The files, and where their bytes differ first."""
-        tr, files = self._tr, self._files
+        tr, files = self.tr, self._files
         if not files.first:
             yield [("good", label(tr("the same"), tr)), ("", tr("byte for byte: {size}", size=self._size(files.old)))]
             return
@@ -61,7 +61,7 @@ class Text:
         yield [("label", label(tr("bytes"), tr)), ("", told)]
 
     def _size(self, source: Outgoing) -> str:
-        return bytes_of(source.octets, self._tr)
+        return bytes_of(source.octets, self.tr)
 
     def message(self, compared: Compared) -> Iterator[Line]:
         """The differences of one message that count, and what of it is the same; nothing where none does."""
@@ -75,8 +75,8 @@ class Text:
             lay = beside(self._rows(difference), self._columns) if self._columns else below(self._rows(difference))
             yield from lay
         if compared.same:
-            same = self._tr(", ").join(self._amount(layer, count) for layer, count in compared.same)
-            yield [("good", label(self._tr("the same"), self._tr)), ("", same)]
+            same = self.tr(", ").join(self._amount(layer, count) for layer, count in compared.same)
+            yield [("good", label(self.tr("the same"), self.tr)), ("", same)]
 
     def _alone(self, compared: Compared) -> bool:
         """Whether the message is all there is in both files."""
@@ -84,22 +84,21 @@ class Text:
         return all(part and part.start == 0 and part.stop == source.octets for part, source in parts)
 
     def _title(self, compared: Compared) -> Line:
-        tr = self._tr
         where = " | ".join(self._place(part) for part in (compared.old, compared.new) if part)
-        return [("title", tr("message {n}: {where}", n=f"{compared.number:,}", where=where))]
+        return [("title", self.tr("message {n}: {where}", n=f"{compared.number:,}", where=where))]
 
     def _place(self, part: Part) -> str:
-        return self._tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
+        return self.tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
 
     def _amount(self, layer: Layer, count: int) -> str:
         if layer is Layer.FIELDS:
-            return self._tr.plural("{n} field", "{n} fields", count)
+            return self.tr.plural("{n} field", "{n} fields", count)
         if layer is Layer.TRAILERS:
-            return self._tr.plural("{n} trailer", "{n} trailers", count)
-        return self._tr(layer.value)
+            return self.tr.plural("{n} trailer", "{n} trailers", count)
+        return self.tr(layer.value)
 
     def _heading(self, difference: Difference) -> Line:
-        tr = self._tr
+        tr = self.tr
         layer, what, name = difference[:3]
         line: Line = [("label", label(tr(layer.value), tr))]
         if not name and layer in (Layer.FIELDS, Layer.TRAILERS):
@@ -115,7 +114,7 @@ class Text:
         return line
 
     def _span(self, difference: Difference, span: Span) -> str:
-        tr = self._tr
+        tr = self.tr
         start, stop = f"{span.start:,}", f"{span.stop:,}"
         if difference.unit == "line":
             if span.stop <= span.start + 1:
@@ -145,7 +144,7 @@ class Text:
         return [(self._empty() if one == [] else one, self._empty() if other == [] else other)]
 
     def _empty(self) -> Line:
-        return [("mark", self._tr("(empty)"))]
+        return [("mark", self.tr("(empty)"))]
 
     def _hex(self, start: int, octets: bytes, style: str) -> Iterator[Line]:
         for offset, row in hex_rows(start, octets):
@@ -157,8 +156,8 @@ class Text:
         if not isinstance(value, int):
             return None
         if difference.what is What.ORDER:
-            return [(style, self._tr("place {n}", n=f"{value:,}"))]
-        return [(style, bytes_of(value, self._tr))]
+            return [(style, self.tr("place {n}", n=f"{value:,}"))]
+        return [(style, bytes_of(value, self.tr))]
 
     def _row(self, old: Value, new: Value) -> Row:
         one = None if old is None else self._pieces(old, new, "old")
@@ -167,7 +166,7 @@ class Text:
     def _pieces(self, value: Value, other: Value, style: str) -> Line:
         """A value, with the part marked that is not the same in the other one; what is long is shortened."""
         if isinstance(value, Sentence):
-            return [(style, printable(self._tr.told(value)))]
+            return [(style, printable(self.tr.told(value)))]
         assert isinstance(value, (bytes, str))
         start = end = 0
         if type(value) is type(other) and isinstance(other, (bytes, str)):
@@ -185,7 +184,7 @@ class Text:
 
     def closing(self, tally: Tally) -> Iterator[Line]:
         """How many differences there are, and which were ignored."""
-        tr = self._tr
+        tr = self.tr
         if not self._files.first:
             return
         if tally.same and tally.messages > 1:
@@ -193,8 +192,9 @@ class Text:
             yield [("good", label(tr("the same"), tr)), ("", said)]
         if tally.ignored:
             names = ", ".join(printable(name) for name in tally.names)
-            many = "{n} differences ignored: {names}"
-            said = tr.plural("{n} difference ignored: {names}", many, tally.ignored, names=names)
+            said = tr.plural(
+                "{n} difference ignored: {names}", "{n} differences ignored: {names}", tally.ignored, names=names
+            )
             yield [("label", label(tr("ignored"), tr)), ("", said)]
         if tally.left:
             said = tr.plural("{n} difference", "{n} differences", tally.left)
