@@ -134,6 +134,8 @@ class TestStartLine:
     def test_of_an_answer(self) -> None:
         new = APACHE.replace(b"200 OK", b"404 Not Found")
         assert told(APACHE, new) == [("start line", "value", "status code"), ("start line", "value", "reason phrase")]
+        new = APACHE.replace(b"200 OK", b"200 ")
+        assert told(APACHE, new) == [("start line", "removed", "reason phrase")]
 
 
 class TestFields:

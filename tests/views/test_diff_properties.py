@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from messages import APACHE, answer, chunked, compared, differences
 
@@ -18,6 +18,8 @@ from httpwire.views.diff.octets import Files, first_difference, ranges
 from httpwire.views.diff.sequences import common_end, common_start, hunks, longest_rise, matched
 from httpwire.views.diff.sides import folded
 from httpwire.views.text import width
+
+some = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 _PIECES = st.sampled_from(
     [
@@ -74,13 +76,14 @@ def _mirrored(found: list[Difference]) -> Counter[tuple[str, str, bool]]:
     return Counter(what for what in whats if what[1] not in ("lines", "range"))
 
 
+@some
 @given(_JUNK)
 def test_nothing_differs_from_itself(octets: bytes) -> None:
     assert compared(octets, octets) == []
 
 
+@some
 @given(_PAIRS)
-@settings(max_examples=400)
 def test_any_difference_is_told_and_both_ways(pair: tuple[bytes, bytes]) -> None:
     there, back = differences(pair[0], pair[1]), differences(pair[1], pair[0])
     assert bool(there) == (pair[0] != pair[1])
@@ -89,12 +92,14 @@ def test_any_difference_is_told_and_both_ways(pair: tuple[bytes, bytes]) -> None
     assert Counter({k: v for k, v in here.items() if k[1] not in ("lines", "range")}) == _mirrored(back)
 
 
+@some
 @given(_PAIRS)
 def test_what_is_ignored_is_still_there(pair: tuple[bytes, bytes]) -> None:
     asked = ("date", "a", "order", "case", "spaces", "line-ends", "chunks")
     assert bool(differences(*pair, *asked)) == bool(differences(*pair))
 
 
+@some
 @given(_PAIRS, st.sampled_from(["en", "ja"]), st.sampled_from([0, 120]))
 def test_both_forms_show_it_and_command_no_terminal(pair: tuple[bytes, bytes], language: str, columns: int) -> None:
     files = Files(Outgoing.from_bytes(pair[0], "old\x1b"), Outgoing.from_bytes(pair[1], "new\n"))
@@ -108,6 +113,7 @@ def test_both_forms_show_it_and_command_no_terminal(pair: tuple[bytes, bytes], l
     assert all(piece.isprintable() for line in lines for _, piece in line)
 
 
+@some
 @given(st.lists(st.binary(max_size=5)), st.lists(st.binary(max_size=5)))
 def test_the_first_difference_does_not_depend_on_the_blocks(old: list[bytes], new: list[bytes]) -> None:
     one, other = b"".join(old), b"".join(new)
@@ -119,6 +125,7 @@ def test_the_first_difference_does_not_depend_on_the_blocks(old: list[bytes], ne
         assert other[first.offset :].startswith(first.new)
 
 
+@some
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_ranges_hold_all_that_differs(old: bytes, new: bytes) -> None:
     made, position = b"", 0
@@ -128,6 +135,7 @@ def test_ranges_hold_all_that_differs(old: bytes, new: bytes) -> None:
     assert made + old[position:] == new
 
 
+@some
 @given(st.lists(st.sampled_from("abcde")), st.lists(st.sampled_from("abcde")))
 def test_hunks_make_the_one_of_the_other(old: list[str], new: list[str]) -> None:
     made: list[str] = []
@@ -138,6 +146,7 @@ def test_hunks_make_the_one_of_the_other(old: list[str], new: list[str]) -> None
     assert made + old[position:] == new
 
 
+@some
 @given(st.text("ab"), st.text("ab"))
 def test_common_ends(old: str, new: str) -> None:
     start = common_start(old, new)
@@ -148,6 +157,7 @@ def test_common_ends(old: str, new: str) -> None:
     assert old[len(old) - end :] == new[len(new) - end :]
 
 
+@some
 @given(st.permutations(range(8)))
 def test_a_rise_leaves_as_few_as_can_be(numbers: list[int]) -> None:
     rise = longest_rise(numbers)
@@ -162,6 +172,7 @@ def test_a_rise_leaves_as_few_as_can_be(numbers: list[int]) -> None:
 _NAMED = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")))
 
 
+@some
 @given(_NAMED, _NAMED)
 def test_each_named_value_is_matched_once(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> None:
     pairs = matched(old, new)
@@ -170,6 +181,7 @@ def test_each_named_value_is_matched_once(old: list[tuple[str, str]], new: list[
     assert all(old[i][0] == new[j][0] for i, j in pairs if i is not None and j is not None)
 
 
+@some
 @given(st.lists(st.tuples(st.sampled_from(["old", "new"]), st.text(max_size=30))), st.integers(2, 20))
 def test_folded_lines_fit_and_lose_nothing(line: list[tuple[str, str]], room: int) -> None:
     made = folded(line, room)

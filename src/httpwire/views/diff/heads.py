@@ -136,8 +136,9 @@ def start_line_differences(old: Head, new: Head) -> Iterator[Difference]:
             whole = old.raw.partition(b"\n")[0], new.raw.partition(b"\n")[0]
             yield Difference(Layer.START_LINE, What.SPACES, kind.value, *whole, span, other_span)
         else:
-            what = What.LINE_END if kind is ElementKind.LINE_END else What.VALUE
             one, other = (b"".join(part) if part else None for part in (pieces, others))
+            what = What.REMOVED if other is None else What.ADDED if one is None else What.VALUE
+            what = What.LINE_END if kind is ElementKind.LINE_END else what
             yield Difference(Layer.START_LINE, what, kind.value, one, other, span, other_span)
 
 
