@@ -3,7 +3,7 @@
 HttpwireError
 +-- UsageError            asked in a way that can't be carried out
 |   +-- TargetInvalid     the target is no address
-|   +-- RequestUnreadable the request can't be read, or is empty
+|   +-- RecordingUnreadable a recording can't be read, or a request is empty
 |   +-- OutputUnwritable  the answer's file can't be written
 |   +-- AnswerUnreadable  a recorded answer can't be read
 |   +-- ApacheFailed      the demo's Apache did not start
@@ -96,10 +96,10 @@ class TargetInvalid(UsageError):
     hint = N_("write HOST:PORT, [IPv6]:PORT, http://HOST, https://HOST or unix:/PATH")
 
 
-class RequestUnreadable(UsageError):
-    """The request at `path` can't be read, or there is nothing in it."""
+class RecordingUnreadable(UsageError):
+    """The recording at `path` can't be read."""
 
-    template = N_("can't read the request {path}: {why}")
+    template = N_("can't read {path}: {why}")
 
 
 class OutputUnwritable(UsageError):

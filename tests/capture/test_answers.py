@@ -12,7 +12,7 @@ from httpwire.capture.answers import Answer, Answers, Reading, minimal, plain
 from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import BLOCK, Outgoing
 from httpwire.capture.times import Times, read_times
-from httpwire.errors import AnswerUnreadable, RequestUnreadable
+from httpwire.errors import AnswerUnreadable, RecordingUnreadable
 from httpwire.wire.element import Direction
 from httpwire.wire.head import Head
 from httpwire.wire.message import Message
@@ -235,7 +235,7 @@ class TestLarge:
         answer = Answer(Outgoing.from_path(str(file)))
         os.truncate(file, BLOCK)
         try:
-            with pytest.raises(RequestUnreadable, match="became shorter"):
+            with pytest.raises(RecordingUnreadable, match="became shorter"):
                 list(answer.blocks())
         finally:
             answer.source.close()

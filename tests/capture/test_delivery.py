@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from httpwire.capture.answers import Answer
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.raw import Outgoing
-from httpwire.errors import RequestUnreadable
+from httpwire.errors import RecordingUnreadable
 from httpwire.net.delivery import Delivery
 from httpwire.net.transport import Transport
 from loopback import ok
@@ -229,7 +229,7 @@ class TestAFileThatChanges:
         source = Outgoing.from_path(str(tmp_path / "answer"))
         os.truncate(tmp_path / "answer", 1 << 20)
         try:
-            with pytest.raises(RequestUnreadable, match="became shorter"):
+            with pytest.raises(RecordingUnreadable, match="became shorter"):
                 deliver(Answer(source), tell=tell)
         finally:
             source.close()
@@ -240,7 +240,7 @@ class TestAFileThatChanges:
         source = Outgoing.from_path(str(tmp_path / "answer"))
         os.truncate(tmp_path / "answer", 0)
         try:
-            with pytest.raises(RequestUnreadable, match="became shorter"):
+            with pytest.raises(RecordingUnreadable, match="became shorter"):
                 deliver(Answer(source), tell=tell)
         finally:
             source.close()

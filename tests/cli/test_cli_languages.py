@@ -64,7 +64,7 @@ class TestChoice:
         ran = httpwire("send", env=variables)
         assert ran.status == 2
         assert ran.stderr.isascii()
-        assert "can't read the request" in failure(ran)
+        assert "can't read" in failure(ran)
 
     @pytest.mark.parametrize(
         "words", [["send", "--lang", "ja"], ["--lang", "ja", "send"], ["--lang=ja", "send"], ["send", "--lang=ja"]]
@@ -77,7 +77,7 @@ class TestChoice:
 
     def test_the_option_is_stronger_than_the_locale(self, httpwire: Command) -> None:
         ran = httpwire("send", "--lang", "en", env={"LC_ALL": "ja_JP.UTF-8", "LANGUAGE": "ja"})
-        assert "can't read the request" in failure(ran)
+        assert "can't read" in failure(ran)
         ran = httpwire("send", "--lang", "ja", env={"LC_ALL": "C.UTF-8"})
         assert JAPANESE.search(failure(ran))
 

@@ -36,7 +36,7 @@ WRONG = {
     "request-below-a-file": (["send", "client_send.txt/x"], ["client_send.txt/x"]),
     "request-is-a-directory": (["send", "."], ["directory"]),
     "request-of-nothing": (["send", "/dev/null"], ["/dev/null", "empty"]),
-    "request-without-name": (["send", ""], ["can't read the request"]),
+    "request-without-name": (["send", ""], ["can't read"]),
     "output-is-a-directory": (["send", "-o", "."], ["directory"]),
     "output-below-nothing": (["send", "-o", "none/x"], ["none/x", "No such file"]),
     "output-below-a-file": (["send", "-o", "client_send.txt/x"], ["client_send.txt/x"]),

@@ -17,7 +17,7 @@ from httpwire.errors import (
     NetworkError,
     OutputUnwritable,
     ReceiveFailed,
-    RequestUnreadable,
+    RecordingUnreadable,
     TargetInvalid,
     TimedOut,
     UsageError,
@@ -226,13 +226,13 @@ class TestErrors:
     @pytest.mark.parametrize("octets", [b"", "nowhere", "."])
     def test_a_request_that_can_not_be_read(self, octets: bytes | str, tmp_path: Path) -> None:
         asked = octets if isinstance(octets, bytes) else str(tmp_path / octets)
-        with pytest.raises(RequestUnreadable) as caught:
+        with pytest.raises(RecordingUnreadable) as caught:
             send(asked)
         assert isinstance(caught.value, UsageError)
 
     def test_an_empty_file(self, tmp_path: Path) -> None:
         (tmp_path / "empty").write_bytes(b"")
-        with pytest.raises(RequestUnreadable, match="empty"):
+        with pytest.raises(RecordingUnreadable, match="empty"):
             send(tmp_path / "empty")
 
     def test_a_target_that_is_none(self) -> None:

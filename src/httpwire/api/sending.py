@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from httpwire.capture.raw import Outgoing, Saving
-from httpwire.errors import RequestUnreadable, UsageError
+from httpwire.errors import RecordingUnreadable, UsageError
 from httpwire.language import N_
 from httpwire.net.client import Transfer
 from httpwire.net.options import TimeLimits, TlsOptions
@@ -41,7 +41,7 @@ def open_transfer(
 
     `request` is the octets, or the path of a file that holds them; they are sent as they are, but for `edits`.
     `keep` holds every octet on the connection as well. `stop` is a file descriptor that ends the
-    transfer once it is readable. Raises RequestUnreadable, TargetInvalid; iterating raises NetworkErrors.
+    transfer once it is readable. Raises RecordingUnreadable, TargetInvalid; iterating raises NetworkErrors.
     """
     target = parse_target(to)
     if isinstance(request, (bytes, bytearray, memoryview)):
@@ -52,7 +52,7 @@ def open_transfer(
         outgoing = Outgoing.from_path(os.fspath(request))
     try:
         if not outgoing.octets:
-            raise RequestUnreadable(path=outgoing.name or "b''", why=N_("it is empty: there is nothing to send"))
+            raise RecordingUnreadable(path=outgoing.name or "b''", why=N_("it is empty: there is nothing to send"))
         if edits:
             outgoing.edit(edits)
         return Transfer(outgoing, target, limits=limits, tls=tls, reading=reading, keep=keep, stop=stop)
@@ -71,7 +71,7 @@ def send_all(
 ) -> list[Exchange]:
     """Send octets that hold several requests, pipelined; gives one Exchange for each, in order.
 
-    Raises RequestUnreadable, TargetInvalid, NetworkError (its `connection` holds what had come).
+    Raises RecordingUnreadable, TargetInvalid, NetworkError (its `connection` holds what had come).
     """
     return _run(open_transfer(request, to=to, limits=limits, tls=tls, edits=edits, keep=True))
 

@@ -130,7 +130,7 @@ class Answer:
         return self.size if cut_at is None else min(self.size, cut_at)
 
     def blocks(self, offset: int = 0) -> Iterator[bytes]:
-        """The octets from `offset` on. Raises RequestUnreadable when the file became shorter."""
+        """The octets from `offset` on. Raises RecordingUnreadable when the file became shorter."""
         left = self.size - offset
         for block in self.source.blocks(self.start + offset):
             yield block[:left] if left < len(block) else block

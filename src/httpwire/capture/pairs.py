@@ -13,7 +13,7 @@ from collections import deque
 from httpwire.capture.answers import Answer, Answers
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.times import read_times
-from httpwire.errors import AnswerUnreadable, RequestUnreadable
+from httpwire.errors import AnswerUnreadable, RecordingUnreadable
 from httpwire.language import N_
 from httpwire.wire.element import Direction
 from httpwire.wire.message import Message
@@ -114,7 +114,7 @@ def _requests_beside(path: str) -> list[Message]:
         return []
     try:
         outgoing = Outgoing.from_path(found)
-    except RequestUnreadable as error:
+    except RecordingUnreadable as error:
         raise AnswerUnreadable(path=found, why=error.facts["why"]) from error
     stream = Stream(Direction.REQUEST)
     events: list[Event] = []
@@ -131,7 +131,7 @@ def _open_answer(path: str, requests: list[Message], *, times: bool) -> list[Ans
     """The answers in one file: one, or as many as there are `requests` whose answers it can be divided into."""
     try:
         source = Outgoing.from_path(path)
-    except RequestUnreadable as error:
+    except RecordingUnreadable as error:
         raise AnswerUnreadable(path=path, why=error.facts["why"]) from error
     if not source.octets:
         source.close()

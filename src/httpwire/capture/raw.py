@@ -11,7 +11,7 @@ import os
 import stat
 from bisect import bisect_right
 
-from httpwire.errors import OutputUnwritable, RequestUnreadable, SaveFailed
+from httpwire.errors import OutputUnwritable, RecordingUnreadable, SaveFailed
 from httpwire.language import N_
 from httpwire.wire.preflight import Examination, Examiner
 
@@ -81,13 +81,13 @@ class Outgoing:
 
     @classmethod
     def from_path(cls, path: str) -> Outgoing:
-        """Open the file at `path`, or standard input for "-". Raises RequestUnreadable."""
+        """Open the file at `path`, or standard input for "-". Raises RecordingUnreadable."""
         try:
             return cls(_standard_input() if path == "-" else _open(path), path)
         except OSError as error:
-            raise RequestUnreadable(path=path, why=error.strerror or str(error), errno=error.errno) from error
+            raise RecordingUnreadable(path=path, why=error.strerror or str(error), errno=error.errno) from error
         except ValueError as error:  # a NUL in the name
-            raise RequestUnreadable(path=path, why=str(error), errno=None) from error
+            raise RecordingUnreadable(path=path, why=str(error), errno=None) from error
 
     def _lay(self) -> None:
         pieces: list[tuple[int, int, bytes | None]] = []
@@ -109,7 +109,7 @@ class Outgoing:
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The octets from `start` up to `stop` (None: the end), in blocks.
 
-        Raises RequestUnreadable when the file became shorter."""
+        Raises RecordingUnreadable when the file became shorter."""
         small: list[bytes] = []  # neighbours of patches are joined: each block is one write
         size = 0
         for piece in self._read_pieces(start, self.octets if stop is None else min(stop, self.octets)):
@@ -132,13 +132,13 @@ class Outgoing:
                 count = min(BLOCK, end - offset)
                 piece = self._original.read_at(source + inside, count) if new is None else new[inside : inside + count]
                 if not piece:
-                    raise RequestUnreadable(path=self.name, why=N_("it became shorter while it was read"))
+                    raise RecordingUnreadable(path=self.name, why=N_("it became shorter while it was read"))
                 yield piece
                 offset += len(piece)
             index += 1
 
     def read(self, start: int, stop: int) -> bytes:
-        """The octets from `start` up to `stop`. Raises RequestUnreadable when the file became shorter."""
+        """The octets from `start` up to `stop`. Raises RecordingUnreadable when the file became shorter."""
         return b"".join(self.blocks(start, stop))
 
     @property

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     from httpwire.capture.reading import Part, Reading
     from httpwire.views.lint.meaning import Meaning
-    from httpwire.views.lint.smuggling import Conflict
+    from httpwire.views.lint.smuggling import Conflict, Search
     from httpwire.views.parsers import Opinion
     from httpwire.views.show.lines import Line
 
+_GIVEN = 256 << 10  # octets that installed parsers are given
 _IDS = N_("IDS")
 LINT = Verb(
     "lint",
@@ -169,7 +170,12 @@ class _File:
         self.conflict: Conflict | None = None
         self._tr = tr
         self._choice = choice
+        self._search: Search | None = None
         self._meaning: Meaning | None = None
+        if choice.wants_layer(SMUGGLING):
+            from httpwire.views.lint.smuggling import Search
+
+            self._search = Search(reading.source)
         if choice.wants_layer(MEANING):
             from httpwire.views.lint.meaning import Meaning
 
@@ -180,8 +186,8 @@ class _File:
         final = 0  # messages that took an awaited method with them
         for part in self.reading.parts():
             found = list(of_bytes(part, self._tr))
-            if self._choice.wants_layer(SMUGGLING) and not self.conflict:
-                found += self._smuggling(part, final)
+            if self._search and not self.conflict:
+                found += self._smuggling(self._search, part, final)
             if self._meaning:
                 found += self._meaning.complaints(part, self.reading.source)
             wanted = [complaint for complaint in found if self._choice.wants(complaint)]
@@ -190,20 +196,22 @@ class _File:
             final += bool(part.message and not part.message.interim)
             yield part, sorted(wanted, key=lambda each: each.start)
 
-    def _smuggling(self, part: Part, final: int) -> Iterator[Complaint]:
-        from httpwire.views.lint.smuggling import complaint_on, conflict_at
+    def _smuggling(self, search: Search, part: Part, final: int) -> Iterator[Complaint]:
+        from httpwire.views.lint.smuggling import complaint_on, unchecked_note
 
-        self.conflict = conflict_at(part, self.reading.source, self.reading.asked(final))
+        before = search.unchecked
+        self.conflict = search.look(part, self.reading.asked(final))
         if self.conflict:
             yield complaint_on(self.conflict, self._tr)
+        elif search.unchecked is not None and before is None:
+            yield unchecked_note(search.unchecked, self._tr)
 
     def opinions(self) -> list[Opinion]:
         """What installed parsers say of the file's octets."""
-        from httpwire.views.parsers import MOST_OCTETS, opinions
+        from httpwire.views.parsers import opinions
 
-        source = self.reading.source
-        octets = source.read(0, MOST_OCTETS + 1)
-        return opinions(octets, self.reading.direction, self.reading.asked(0))
+        octets = self.reading.source.read(0, _GIVEN + 1)  # one more tells that there are more
+        return opinions(octets, self.reading.direction, self.reading.asked(0), most_octets=_GIVEN)
 
 
 def _names(arguments: Arguments, option: str) -> list[str]:

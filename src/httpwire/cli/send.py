@@ -15,7 +15,7 @@ from httpwire.cli.console import Console, columns_of, say
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.status import ExitStatus, of_answers, of_error
-from httpwire.errors import HttpwireError, RequestUnreadable, SaveFailed, TimedOut, UsageError
+from httpwire.errors import HttpwireError, RecordingUnreadable, SaveFailed, TimedOut, UsageError
 from httpwire.language import N_, Translator
 from httpwire.net.client import Transfer
 from httpwire.net.options import TimeLimits, TlsOptions
@@ -231,7 +231,7 @@ class _Run:
             raise UsageError(N_("the answer would overwrite the request {path}"), path=self._path)
         self._outgoing = outgoing = Outgoing.from_path(self._path)
         if not outgoing.octets:
-            raise RequestUnreadable(path=self._path, why=N_("it is empty: there is nothing to send"))
+            raise RecordingUnreadable(path=self._path, why=N_("it is empty: there is nothing to send"))
         if edits:
             outgoing.edit(edits)
         self._examination = examination = outgoing.examine()

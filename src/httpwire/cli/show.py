@@ -10,12 +10,12 @@ import sys
 
 from httpwire.capture.raw import Outgoing, Saving
 from httpwire.capture.reading import Reading
-from httpwire.cli.console import columns_of, say, say_all, write_octets
+from httpwire.cli.console import Console, columns_of, say, say_all, write_octets
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.paint import show, wants_colour
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
-from httpwire.language import N_, Translator
+from httpwire.language import N_, Sentence, Translator
 from httpwire.views.text import padded, printable
 from httpwire.wire.element import Direction, ElementKind
 
@@ -54,7 +54,12 @@ SHOW = Verb(
         COLOUR,
     ),
     1 << 30,
-    (N_("Exit status: 0 it was shown; 2 wrong usage, or a file that can't be read; 23 could not write."),),
+    (
+        N_(
+            "Exit status: 0 it was shown; 1 a coding that --content could not take off; 2 wrong usage, or a file that "
+            "can't be read; 23 could not write."
+        ),
+    ),
 )
 
 
@@ -65,6 +70,7 @@ def run(words: list[str], tr: Translator) -> int:
         say(help_text(SHOW, tr, columns_of(sys.stdout)))
         return ExitStatus.DONE
     form = _form(arguments)
+    colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
     readings = open_readings(arguments, "show")
     limit = arguments.number("limit", 64 << 10, least=0) or max(reading.source.octets for reading in readings)
     try:
@@ -73,11 +79,21 @@ def run(words: list[str], tr: Translator) -> int:
 
             for reading in readings:
                 reading.source.patch(mask(reading))
-        if form == "text":
-            colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
-            show(_text(readings, limit, tr, explained=arguments.has("explain")), colour=colour)
+        explained = arguments.has("explain")
+        if form == "content":
+            return _write_content(readings, tr)
+        if form == "raw":
+            write_octets(block for reading in readings for block in reading.source.blocks())
+        elif form == "json":
+            say_all(_json(readings, limit, explained=explained))
+        elif form == "hex":
+            say_all(_hex(readings, tr))
+        elif form == "elements":
+            say_all(_elements(readings, tr))
+        elif form == "html":
+            _write_page(arguments.last("html"), readings, limit, tr)
         else:
-            _write(form, readings, limit, arguments, tr)
+            show(_text(readings, limit, tr, explained=explained), colour=colour)
     finally:
         for reading in readings:
             reading.source.close()
@@ -126,13 +142,17 @@ def open_readings(arguments: Arguments, verb: str) -> list[Reading]:
 
 def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: bool) -> Iterator[Line]:
     from httpwire.views.anatomy import anatomy_of
-    from httpwire.views.show.lines import message_lines, title_line
+    from httpwire.views.show.lines import empty_line, message_lines, title_line
 
-    for index, reading in enumerate(readings):
-        for number, part in enumerate(reading.parts()):
+    first = True
+    for reading in readings:
+        if not reading.source.octets:
+            yield empty_line(reading.source.name, tr)
+        for part in reading.parts():
             anatomy = anatomy_of(part, reading.source, limit)
-            if index or number:
+            if not first:
                 yield []
+            first = False
             yield title_line(part, reading.source.name, tr)
             glosses = _glosses(anatomy) if explained else ()
             yield from message_lines(anatomy, tr, glosses=glosses, explained=explained)
@@ -146,20 +166,6 @@ def _glosses(anatomy: Anatomy, *, everything: bool = False) -> tuple[Gloss, ...]
     from httpwire.views.explain.message import explain
 
     return explain(anatomy, Setting(anatomy.part.direction, time.time()), everything=everything)
-
-
-def _write(form: str, readings: list[Reading], limit: int, arguments: Arguments, tr: Translator) -> None:
-    """Write a form that is not made of styled lines. Raises SaveFailed, RequestUnreadable."""
-    if form == "json":
-        say_all(_json(readings, limit, explained=arguments.has("explain")))
-    elif form == "hex":
-        say_all(_hex(readings, tr))
-    elif form == "elements":
-        say_all(_elements(readings, tr))
-    elif form == "html":
-        _write_page(arguments.last("html"), readings, limit, tr)
-    else:
-        write_octets(_octets(form, readings))
 
 
 def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[str]:
@@ -206,7 +212,7 @@ def _elements(readings: list[Reading], tr: Translator) -> Iterator[str]:
 
 
 def _write_page(path: str, readings: list[Reading], limit: int, tr: Translator) -> None:
-    """Write the HTML page to `path`. Raises OutputUnwritable, SaveFailed, RequestUnreadable."""
+    """Write the HTML page to `path`. Raises OutputUnwritable, SaveFailed, RecordingUnreadable."""
     saving = Saving(path)
     complete = False
     try:
@@ -215,6 +221,7 @@ def _write_page(path: str, readings: list[Reading], limit: int, tr: Translator) 
         complete = True
     finally:
         saving.finish(complete=complete)
+    Console(tr).lines([(tr("saved"), printable(saving.saved))])
 
 
 def _page(readings: list[Reading], limit: int, tr: Translator) -> Iterator[str]:
@@ -235,14 +242,22 @@ def _page(readings: list[Reading], limit: int, tr: Translator) -> Iterator[str]:
     yield from page.foot()
 
 
-def _octets(form: str, readings: list[Reading]) -> Iterator[bytes]:
-    if form == "raw":
-        for reading in readings:
-            yield from reading.source.blocks()
-        return
-    from httpwire.views.content import decoded_content
+def _write_content(readings: list[Reading], tr: Translator) -> int:
+    """Write the content of each message with its codings taken off, as far as they can be; gives the exit status."""
+    from httpwire.views.codings import CodingBroken
+    from httpwire.views.content import Decoded
 
+    problem: Sentence | None = None
     for reading in readings:
         for part in reading.parts():
-            if part.message:
-                yield from decoded_content(part.message, reading.source)
+            if part.message is None:
+                continue
+            decoded = Decoded(part.message, reading.source)
+            problem = decoded.problem or problem
+            try:
+                write_octets(decoded)
+            except CodingBroken as broken:
+                problem = decoded.broke(broken)
+    if problem:
+        Console(tr).failure([tr.told(problem)])
+    return ExitStatus.FINDINGS if problem else ExitStatus.DONE

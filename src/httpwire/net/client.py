@@ -15,7 +15,7 @@ from httpwire.errors import (
     Interrupted,
     NetworkError,
     ReceiveFailed,
-    RequestUnreadable,
+    RecordingUnreadable,
     SendFailed,
     TimedOut,
     UsageError,
@@ -320,7 +320,7 @@ class _Sender:
         """The next octets of the request."""
         try:
             return next(self._blocks)
-        except (OSError, RequestUnreadable) as error:
-            why = error.facts["why"] if isinstance(error, RequestUnreadable) else error.strerror or str(error)
+        except (OSError, RecordingUnreadable) as error:
+            why = error.facts["why"] if isinstance(error, RecordingUnreadable) else error.strerror or str(error)
             connection, octets = self._connection, self._outgoing.octets
             raise SendFailed(connection=connection, sent=connection.sent, octets=octets, why=why) from error

@@ -12,7 +12,7 @@ import os
 import time
 
 from httpwire.capture.faults import NO_FAULTS
-from httpwire.errors import RequestUnreadable
+from httpwire.errors import RecordingUnreadable
 from httpwire.language import N_
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ class Delivery:
         return cut_at is not None and cut_at <= self.position
 
     def push(self, transport: Transport, now: float) -> int:
-        """Write what may go out now; gives how many octets went. Raises OSError, RequestUnreadable."""
+        """Write what may go out now; gives how many octets went. Raises OSError, RecordingUnreadable."""
         self.wake_at = None
         written = 0
         for _ in range(_WRITES):
@@ -136,5 +136,5 @@ class Delivery:
         return at
 
 
-def _shorter(answer: Answer) -> RequestUnreadable:
-    return RequestUnreadable(path=answer.name, why=N_("it became shorter while it was read"))
+def _shorter(answer: Answer) -> RecordingUnreadable:
+    return RecordingUnreadable(path=answer.name, why=N_("it became shorter while it was read"))

@@ -13,7 +13,7 @@ from collections import deque
 from httpwire.capture.arrival import Arrival
 from httpwire.capture.faults import NO_FAULTS
 from httpwire.capture.model import Ending, EventKind, WireEvent
-from httpwire.errors import RequestUnreadable
+from httpwire.errors import RecordingUnreadable
 from httpwire.language import N_
 from httpwire.net.delivery import Delivery
 from httpwire.net.transport import READ, WRITE, Transport
@@ -281,7 +281,7 @@ class Session:
         except OSError as error:
             self._broken(error)
             return False
-        except RequestUnreadable:
+        except RecordingUnreadable:
             server.note(self, N_("the answer became shorter while it was sent: the connection is closed"))
             self.end(Ending.GIVEN_UP)
             return False

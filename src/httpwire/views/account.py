@@ -13,7 +13,6 @@ from httpwire.views.text import duration, printable, quoted, visible
 from httpwire.wire.deviations import Deviation, Finding, Reaction
 from httpwire.wire.element import Direction
 from httpwire.wire.exchange import Outcome
-from httpwire.wire.framing import Kind
 from httpwire.wire.message import Message
 
 TYPE_CHECKING = False
@@ -36,12 +35,6 @@ _REACTIONS = {
     Reaction.BAD_VERSION: N_("answers 505"),
     Reaction.WAITS: N_("waits for more"),
     Reaction.NO_HEAD: N_("answers with content alone"),
-}
-_DECODERS = {
-    b"gzip": "gunzip",
-    b"x-gzip": "gunzip",
-    b"br": "brotli -dc",
-    b"zstd": "zstd -dc",
 }
 
 
@@ -202,17 +195,14 @@ def content_lines(connection: Connection, path: str, expected: int, tr: Translat
     for exchange in connection.exchanges:
         response = exchange.response
         coding = response.values(b"content-encoding")[-1:] if response and response.octets else []
-        if not response or not coding:
+        if not coding:
             continue
-        name = coding[0].lower()
-        decoder = _DECODERS.get(name)
         text = visible(coding[0], 40)
-        plain = response.framing is not None and response.framing.kind is not Kind.CHUNKED
-        if decoder and plain and path not in ("", "-"):
-            command = f"tail -c +{response.content_start + 1} {_shell(path)} | {decoder}"
+        if path in ("", "-"):
+            yield tr("content"), tr("{coding}-coded", coding=text)
         else:
-            command = tr("send it again with --unset Accept-Encoding")
-        yield tr("content"), tr("{coding}-coded; to read it: {command}", coding=text, command=command)
+            command = f"httpwire show {_shell(path)}"
+            yield tr("content"), tr("{coding}-coded; to read it: {command}", coding=text, command=command)
 
 
 def _shell(path: str) -> str:

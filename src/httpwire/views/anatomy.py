@@ -78,7 +78,7 @@ class Anatomy(Record):
 def anatomy_of(part: Part, source: Outgoing, most: int) -> Anatomy:
     """`part` taken apart; of each long run of its octets, and of its decoded content, at most `most` octets are held.
 
-    Raises RequestUnreadable.
+    Raises RecordingUnreadable.
     """
     content = content_of(part.message, source, most) if part.message else None
     return Anatomy(part, tuple(_rows(part, source, most)), content)

@@ -143,7 +143,7 @@ class _Counter:
 def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
     """The content of `message`, whose octets are in `source`, with at most `most` octets of it; None where it has none.
 
-    Raises RequestUnreadable.
+    Raises RecordingUnreadable.
     """
     if not message.octets or not message.framing or message.framing.kind in (Kind.TUNNEL, Kind.UNDECIDABLE):
         return None
@@ -161,12 +161,9 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
                 problem = Sentence("only the first {n} bytes are decoded: there are more", n=f"{counted:,}")
                 break
     except CodingBroken as broken:
-        why = Sentence(broken.why)
-        problem = Sentence(
-            "{coding}: {why}; {n} bytes could be decoded", coding=broken.coding, why=why, n=f"{counted:,}"
-        )
+        problem = _broke(broken, counted)
     if unknown and not problem:
-        problem = Sentence("the coding {coding} is not known here: what follows is still coded", coding=unknown)
+        problem = _unknown(unknown)
     steps = tuple(
         Step(c.name, message.octets if c.name == "chunked" else c.octets if c.ended else None)
         for c in counters
@@ -202,12 +199,32 @@ def undelimited_content(octets: int, sample: bytes) -> Content:
     return Content(octets, (), "", charset, known_by, kind, b"", sample, whole=whole, problem=None)
 
 
-def decoded_content(message: Message, source: Outgoing) -> Iterator[bytes]:
-    """All of the content of `message` with its codings taken off, in blocks; what can't be taken off stays.
+class Decoded:
+    """All of the content of `message` with its codings taken off, in blocks; `problem` tells of one that stays.
 
-    Raises CodingBroken, RequestUnreadable.
+    Iterating raises CodingBroken, of which `broke` makes a sentence, and RecordingUnreadable.
     """
-    return iter(_taken_off(message, source)[0][-1])
+
+    def __init__(self, message: Message, source: Outgoing) -> None:
+        counters, unknown = _taken_off(message, source)
+        self._last = counters[-1]
+        self.problem = _unknown(unknown) if unknown else None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._last)
+
+    def broke(self, broken: CodingBroken) -> Sentence:
+        """What stopped, and how much there was before."""
+        return _broke(broken, self._last.octets)
+
+
+def _unknown(coding: str) -> Sentence:
+    return Sentence("the coding {coding} is not known here: what follows is still coded", coding=coding)
+
+
+def _broke(broken: CodingBroken, octets: int) -> Sentence:
+    why = Sentence(broken.why)
+    return Sentence("{coding}: {why}; {n} bytes could be decoded", coding=broken.coding, why=why, n=f"{octets:,}")
 
 
 def _taken_off(message: Message, source: Outgoing) -> tuple[list[_Counter], str]:

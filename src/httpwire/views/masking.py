@@ -31,7 +31,7 @@ _LONGEST = 1 << 20  # octets of a line that are looked at in one piece, where it
 
 
 def mask(reading: Reading) -> list[Patch]:
-    """The patches that cover the secrets in `reading`, in order of offset. Raises RequestUnreadable."""
+    """The patches that cover the secrets in `reading`, in order of offset. Raises RecordingUnreadable."""
     return [
         patch
         for part in reading.parts()

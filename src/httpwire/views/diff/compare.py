@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def compare(old: Reading, new: Reading, files: Files, ignoring: Ignoring) -> Iterator[Compared]:
-    """The messages of both in pairs; none where the files are the same. Raises RequestUnreadable."""
+    """The messages of both in pairs; none where the files are the same. Raises RecordingUnreadable."""
     if not files.first:
         return
     for number, (part, other) in enumerate(zip_longest(old.parts(), new.parts()), 1):

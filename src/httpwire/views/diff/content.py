@@ -11,8 +11,17 @@ from itertools import islice
 
 from httpwire.language import Amount, Sentence
 from httpwire.views.codings import CodingBroken
-from httpwire.views.content import BINARY, COUNTED, FORM, JSON, MULTIPART, Content, content_of, undelimited_content
-from httpwire.views.content import decoded_content as decoded
+from httpwire.views.content import (
+    BINARY,
+    COUNTED,
+    FORM,
+    JSON,
+    MULTIPART,
+    Content,
+    Decoded,
+    content_of,
+    undelimited_content,
+)
 from httpwire.views.diff.model import Difference, Layer, What
 from httpwire.views.diff.named import named_differences
 from httpwire.views.diff.octets import EXCERPT, First, first_difference, ranges
@@ -35,7 +44,7 @@ LISTED = 10_000
 
 
 def content_differences(old: Side, new: Side, files: Files) -> Iterator[Difference]:
-    """What differs in the content. Raises RequestUnreadable."""
+    """What differs in the content. Raises RecordingUnreadable."""
     if not (old.has_content or new.has_content):
         return
     if not old.has_content:
@@ -224,7 +233,7 @@ def _decoded(side: Side) -> Iterator[bytes]:
     return (
         side.source.blocks(side.region.start, side.region.stop)
         if side.undelimited
-        else decoded(side.message, side.source)
+        else iter(Decoded(side.message, side.source))
     )
 
 

@@ -61,7 +61,7 @@ def _excerpt(octets: bytes, following: Iterator[bytes]) -> bytes:
 class Files:
     """Two files, and where they differ first (None: nowhere): so much of both needs no second reading.
 
-    Raises RequestUnreadable, as all that reads them."""
+    Raises RecordingUnreadable, as all that reads them."""
 
     def __init__(self, old: Outgoing, new: Outgoing) -> None:
         self.old = old

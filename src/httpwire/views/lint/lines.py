@@ -30,7 +30,7 @@ def complaint_lines(
     complaints: Iterable[Complaint], source: Outgoing, part_start: int, tr: Translator, conflict: Conflict | None = None
 ) -> Iterator[Line]:
     """Complaints on octets of `source`, the part of which begins at `part_start`; `conflict` is what that of the layer
-    of smuggling is about. Raises RequestUnreadable."""
+    of smuggling is about. Raises RecordingUnreadable."""
     groups: dict[tuple[str, str], list[Complaint]] = {}
     for complaint in complaints:
         groups.setdefault((complaint.id, complaint.says), []).append(complaint)

@@ -50,7 +50,7 @@ class Meaning:
         self.requests: deque[HttpRequestLinter] = deque(maxlen=_REQUESTS)  #: the requests that were looked at
 
     def complaints(self, part: Part, source: Outgoing) -> Iterator[Complaint]:
-        """What is to be said of the message in `part`. Raises RequestUnreadable."""
+        """What is to be said of the message in `part`. Raises RecordingUnreadable."""
         message = part.message
         if message is None or message.head is None or not message.head.line.version:
             return
@@ -94,7 +94,7 @@ class Meaning:
         return linter
 
     def _complaint(self, note: Note, part: Part) -> Complaint:
-        start, stop = _where(note.subject, part)
+        start, stop = _where(note, part)
         detail = note.detail
         rfc = _RFC.search(detail)
         section = f"RFC {rfc[1]} {rfc[2] or ''}".rstrip() if rfc else ""
@@ -148,14 +148,19 @@ def _id(note: Note) -> str:
     return "meaning/" + type(note).__name__.lower().replace("_", "-")
 
 
-def _where(subject: str, part: Part) -> tuple[int, int]:
-    """The octets that httplint's `subject` names."""
+def _where(note: Note, part: Part) -> tuple[int, int]:
+    """The octets that httplint's subject names: a field by its name, or as the how many-th line of its section."""
     message = part.message
-    name = subject.removeprefix("field-").encode("latin-1", "replace")
-    if message and subject.startswith("field-"):
-        for field in (*message.fields, *message.trailers):
-            if field.name.lower() == name:
-                return field.start, field.stop
+    subject = note.subject
+    for fields in (message.fields, message.trailers) if message else ():
+        number = subject.removeprefix("offset-")
+        named = str(note.vars.get("field_name") or subject.removeprefix("field-")).lower()
+        names = [field.name.decode("latin-1").lower() for field in fields]
+        if number.isdecimal() and int(number) < len(names) and names[int(number)] == named:
+            return fields[int(number)].start, fields[int(number)].stop
+        if subject.startswith("field-") and named in names:
+            field = fields[names.index(named)]
+            return field.start, field.stop
     kinds = {"uri": ElementKind.TARGET, "status": ElementKind.STATUS}
     for element in islice(part.elements, 20):
         if element.kind is kinds.get(subject):

@@ -35,7 +35,7 @@ def complaint_object(complaint: Complaint) -> dict[str, Any]:
 
 
 def sarif_log(files: list[tuple[Outgoing, list[Complaint]]], version: str) -> dict[str, Any]:
-    """The complaints of each file as one run of a tool. Raises RequestUnreadable."""
+    """The complaints of each file as one run of a tool. Raises RecordingUnreadable."""
     results: list[dict[str, Any]] = []
     rules: dict[str, dict[str, Any]] = {}
     for source, complaints in files:

@@ -32,7 +32,11 @@ def opinion_lines(opinions: list[Opinion], tr: Translator) -> Iterator[Line]:
         elif opinion.verdict is Verdict.DIFFERS:
             seen = ", ".join(_seen(each, tr) for each in opinion.messages[:_SHOWN])
             said = tr("{does}: {words}", does=said, words=seen or tr("no message"))
-        yield [("label", label(tr("parser"), tr)), (_STYLES.get(opinion.verdict, ""), f"{name}  "), ("prose", said)]
+        yield [("label", label(tr("parser"), tr)), (_STYLES.get(opinion.verdict, ""), f"{name} "), ("prose", said)]
+    left_out = max((opinion.left_out for opinion in opinions), default=0)
+    if left_out:
+        told = tr.plural("they were not given {n} more byte", "they were not given {n} more bytes", left_out)
+        yield [("", label("", tr)), ("prose", told)]
 
 
 def opinion_object(opinion: Opinion) -> dict[str, Any]:

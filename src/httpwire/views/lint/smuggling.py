@@ -12,7 +12,7 @@ from httpwire.language import N_, Translator
 from httpwire.views.lint.complaint import SMUGGLING, Complaint
 from httpwire.views.text import padded, visible, width
 from httpwire.wire import readings
-from httpwire.wire.readings import MOST_OCTETS, Disagreement, Ended, Extent, Group
+from httpwire.wire.readings import Disagreement, Ended, Extent, Group
 from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from httpwire.capture.reading import Part
     from httpwire.views.show.lines import Line
 
+_OCTETS = 256 << 10  # that are read, once for each recipient, from a doubtful message on
+_LOOKS = 8  # at doubtful messages of one file, each with those that follow it
 _MESSAGES = 4  # of each reading that are shown
 _TARGET = 24  # octets of a target
 _ENDED = {
@@ -53,17 +55,36 @@ class Conflict(Record):
         return self.start + self.disagreement.offset
 
 
-def conflict_at(part: Part, source: Outgoing, methods: list[bytes | None] | None) -> Conflict | None:
-    """The conflict that begins with the message in `part`; responses answer `methods` (None: not known).
+class Search:
+    """Looks for the first conflict in a file, part by part. It is bounded: `unchecked` is where it was given up."""
 
-    At most MOST_OCTETS octets are read. Raises RequestUnreadable.
-    """
-    message = part.message
-    if message is None or not readings.is_doubtful(message):
-        return None
-    octets = source.read(part.start, part.start + MOST_OCTETS + 1)  # one more tells that there are more
-    found = readings.disagreement(readings.readings(octets, part.direction, methods))
-    return Conflict(part.start, found) if found else None
+    def __init__(self, source: Outgoing) -> None:
+        self._source = source
+        self._looks = 0
+        self._covered = 0  # the offset up to which recipients were compared
+        self.unchecked: int | None = None
+
+    def look(self, part: Part, methods: list[bytes | None] | None) -> Conflict | None:
+        """The conflict that begins with the message in `part`, or behind it; responses answer `methods` (None: not
+        known). Raises RecordingUnreadable."""
+        message = part.message
+        if message is None or part.start < self._covered or not readings.is_doubtful(message):
+            return None
+        if self._looks == _LOOKS:
+            self.unchecked = part.start if self.unchecked is None else self.unchecked
+            return None
+        self._looks += 1
+        octets = self._source.read(part.start, part.start + _OCTETS + 1)  # one more tells that there are more
+        made = readings.readings(octets, part.direction, methods, most_octets=_OCTETS)
+        self._covered = part.start + max((message.stop for message in made[0].messages), default=0)
+        found = readings.disagreement(made)
+        return Conflict(part.start, found) if found else None
+
+
+def unchecked_note(offset: int, tr: Translator) -> Complaint:
+    """The note on a search that was given up at `offset`."""
+    says = tr("from here on, recipients were not compared any more: too many messages are doubtful")
+    return Complaint("smuggling/unchecked", SMUGGLING, "note", offset, offset, says)
 
 
 def complaint_on(conflict: Conflict, tr: Translator) -> Complaint:

@@ -29,7 +29,7 @@ def hex_rows(start: int, octets: bytes) -> Iterator[tuple[int, str]]:
 
 
 def hex_dump(elements: Iterable[Element], source: Outgoing) -> Iterator[tuple[int, str, Element]]:
-    """Every octet, in rows that belong to one element each. Raises RequestUnreadable."""
+    """Every octet, in rows that belong to one element each. Raises RecordingUnreadable."""
     window = _Window(source)
     for element in elements:
         for start, octets in window.blocks(element.start, element.stop):
@@ -38,7 +38,7 @@ def hex_dump(elements: Iterable[Element], source: Outgoing) -> Iterator[tuple[in
 
 
 def element_rows(elements: Iterable[Element], source: Outgoing) -> Iterator[tuple[Element, str]]:
-    """Each element with its octets on one line, long ones shortened. Raises RequestUnreadable."""
+    """Each element with its octets on one line, long ones shortened. Raises RecordingUnreadable."""
     window = _Window(source)
     for element in elements:
         octets = b"".join(piece for _, piece in window.blocks(element.start, min(element.stop, element.start + _SHOWN)))

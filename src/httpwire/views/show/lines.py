@@ -72,6 +72,12 @@ _RUN_SHOWN = {
 }
 
 
+def empty_line(name: str, tr: Translator) -> Line:
+    """What stands for a file without octets."""
+    shown = tr("standard input") if name == "-" else printable(name)
+    return [("title", f"--- {shown}: {tr('no bytes')}")]
+
+
 def title_line(part: Part, name: str, tr: Translator) -> Line:
     """What the lines that follow are: a file's name, and which of its bytes."""
     shown = tr("standard input") if name == "-" else printable(name)
