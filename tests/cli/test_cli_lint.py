@@ -164,7 +164,10 @@ class TestParsers:
 class TestChoice:
     def test_select_and_ignore(self, httpwire: Command) -> None:
         octets = LF[:-1].replace(b"User-Agent: test/1\n", b"")
-        ids = lambda *arguments: {each["id"] for each in findings(httpwire, octets, *arguments)}  # noqa: E731
+
+        def ids(*arguments: str) -> set[str]:
+            return {each["id"] for each in findings(httpwire, octets, *arguments)}
+
         assert ids() == {"bare-lf", "head-unterminated", "meaning/missing-user-agent"}
         assert ids("--select", "bytes") == {"bare-lf", "head-unterminated"}
         assert ids("--select", "bare-*,meaning") == {"bare-lf", "meaning/missing-user-agent"}

@@ -33,7 +33,6 @@ _PARAMETER = rb"""(?i);[ \t]*charset[ \t]*=[ \t]*["']?([^\s"';,]+)"""
 _META = rb"""(?i)<meta[^>]{0,200}?charset\s*=\s*["']?\s*([a-z0-9_.:\-]+)"""
 _TYPE = rb"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
 _BOUNDARY = rb"""(?i);[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))"""
-_NO_CHARSETS = ("idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf-7")  # codecs all the same
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 #: Labels that browsers read as another charset than Python's codec of that name (WHATWG Encoding 4.2).
@@ -53,9 +52,19 @@ _AS_BROWSERS = {
     "latin1": "cp1252",
     "us-ascii": "cp1252",
     "ascii": "cp1252",
-    "x-user-defined": "latin-1",
     "unicode-1-1-utf-8": "utf-8",
+    "utf-16": "utf-16-le",
+    "big5": "big5hkscs",
 }
+#: Python's names of the charsets that browsers know. Not everything that Python calls a codec is one.
+_CHARSETS = frozenset(
+    (
+        *("utf-8", "utf-16-le", "utf-16-be", "shift_jis", "cp932", "euc_jp", "iso2022_jp", "euc_kr", "cp949"),
+        *("gbk", "gb18030", "big5", "big5hkscs", "koi8-r", "koi8-u", "cp866", "cp874", "mac-roman", "mac-cyrillic"),
+        *(f"cp125{number}" for number in range(9)),
+        *(f"iso8859-{number}" for number in range(1, 17)),
+    )
+)
 
 TEXT, JSON, MARKUP, FORM, MULTIPART, BINARY = "text", "json", "markup", "form", "multipart", "binary"
 
@@ -174,8 +183,9 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
     media = re.match(_TYPE, value)
     media_type = media[1].decode("ascii").lower() if media else ""
     coded = problem is not None and bool(unknown)
-    kind = BINARY if coded else _kind(media_type, octets)
-    charset, known_by = _charset(value, octets, kind)
+    whole = counted <= len(octets)
+    kind = BINARY if coded else _kind(media_type, octets, whole=whole)
+    charset, known_by = _charset(value, octets, kind, whole=whole)
     boundary = re.search(_BOUNDARY, value)
     return Content(
         message.octets,
@@ -186,16 +196,16 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
         kind,
         (boundary[1] or boundary[2]) if boundary else b"",
         octets,
-        whole=counted <= len(octets) and problem is None,
+        whole=whole and problem is None,
         problem=problem,
     )
 
 
 def undelimited_content(octets: int, sample: bytes) -> Content:
     """What `octets` are that no head describes, a tunnel's or those whose end can't be known, by their beginning."""
-    kind = _kind("", sample)
-    charset, known_by = _charset(b"", sample, kind)
     whole = len(sample) == octets
+    kind = _kind("", sample, whole=whole)
+    charset, known_by = _charset(b"", sample, kind, whole=whole)
     return Content(octets, (), "", charset, known_by, kind, b"", sample, whole=whole, problem=None)
 
 
@@ -247,7 +257,7 @@ def _taken_off(message: Message, source: Outgoing) -> tuple[list[_Counter], str]
     return counters, names[-_CODINGS - 1].decode("ascii") if len(names) > _CODINGS else ""
 
 
-def _kind(media_type: str, sample: bytes) -> str:
+def _kind(media_type: str, sample: bytes, *, whole: bool) -> str:
     """How content of this type, or that begins so, is laid out."""
     main, _, sub = media_type.partition("/")
     if main == "multipart":
@@ -262,18 +272,18 @@ def _kind(media_type: str, sample: bytes) -> str:
         return TEXT
     if main in ("image", "audio", "video", "font") or sub in ("pdf", "zip", "wasm"):
         return BINARY
-    return TEXT if _looks_like_text(sample) else BINARY
+    return TEXT if _looks_like_text(sample, whole=whole) else BINARY
 
 
-def _looks_like_text(sample: bytes) -> bool:
+def _looks_like_text(sample: bytes, *, whole: bool) -> bool:
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(sample, False)  # noqa: FBT003  # positional in codecs
+        text = codecs.getincrementaldecoder("utf-8")().decode(sample, whole)
     except UnicodeDecodeError:
         return False
     return not re.search("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]", text)
 
 
-def _charset(content_type: bytes, sample: bytes, kind: str) -> tuple[str, str]:
+def _charset(content_type: bytes, sample: bytes, kind: str, *, whole: bool) -> tuple[str, str]:
     """The charset of a text, and how it is known (a message id): as browsers find it, HTML 13.2.3.2."""
     if kind == BINARY:
         return "", ""
@@ -286,17 +296,15 @@ def _charset(content_type: bytes, sample: bytes, kind: str) -> tuple[str, str]:
     meta = re.search(_META, sample[:1024]) if kind == MARKUP else None
     if meta and _codec(label := meta[1].decode("ascii")):
         return label, N_("by the page itself")
-    if kind == JSON or _looks_like_text(sample):
+    if kind == JSON or _looks_like_text(sample, whole=whole):
         return "utf-8", N_("by its bytes")
     return "windows-1252", N_("by default")
 
 
 def _codec(label: str) -> str:
-    """The name of Python's codec for the charset `label`; empty where there is none."""
-    name = _AS_BROWSERS.get(label.lower(), label)
+    """The name of Python's codec for the charset `label`; empty where browsers know none of that name."""
     try:
-        b"".decode(name)
-        known = codecs.lookup(name).name
+        name = codecs.lookup(_AS_BROWSERS.get(label.lower(), label)).name
     except (LookupError, ValueError):  # no such codec; a NUL in its name
         return ""
-    return "" if known in _NO_CHARSETS else name
+    return name if name in _CHARSETS else ""
