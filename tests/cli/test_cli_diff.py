@@ -63,7 +63,7 @@ def on_terminal(folder: Path, columns: int, *arguments: str, **variables: str) -
 class TestStatus:
     def test_the_same(self, httpwire: Command) -> None:
         ran = httpwire("diff", "a", "a")
-        assert (ran.status, ran.stdout) == (0, b"the same      byte for byte: %d bytes\n" % len(A))
+        assert (ran.status, ran.stdout) == (0, b"the same         byte for byte: %d bytes\n" % len(A))
 
     def test_different(self, httpwire: Command) -> None:
         assert httpwire("diff", "a", "b").status == 1
@@ -108,25 +108,25 @@ class TestText:
         assert shown.splitlines() == [
             f"--- a: {len(A)} bytes",
             f"+++ c: {len(C)} bytes",
-            "bytes         the first difference is at offset 46",
-            "field         Date: another value  (bytes 17 to 54)",
+            "bytes            the first difference is at offset 46",
+            "field            Date: another value  (bytes 17 to 54)",
             "  - Mon, 05 Jan 2026 09:12:01 GMT",
             "  + Mon, 05 Jan 2026 09:12:44 GMT",
-            "field         Server: capitals and small letters of the name  (bytes 54 to 70)",
+            "field            Server: capitals and small letters of the name  (bytes 54 to 70)",
             "  - Server",
             "  + server",
-            "content       other lines  (line 2)",
+            "content          other lines  (line 2)",
             "  - <p>two</p>",
             "  + <p>zwo</p>",
-            "the same      framing, start line, 2 fields",
-            "different     3 differences",
+            "the same         framing, start line, 2 fields",
+            "different        3 differences",
         ]
 
     def test_what_is_ignored_is_one_line(self, httpwire: Command) -> None:
         shown = httpwire("diff", "a", "c", "--ignore", "Date,case").stdout.decode()
         assert "2 differences ignored: Date, case" in shown
         assert "09:12" not in shown
-        assert shown.endswith("different     1 difference\n")
+        assert shown.endswith("different        1 difference\n")
 
     def test_many_messages(self, httpwire: Command, tmp_path: Path) -> None:
         (tmp_path / "aaa").write_bytes(A + A + A)
@@ -135,7 +135,7 @@ class TestText:
         size = len(A)
         assert f"\nmessage 2: bytes {size} to {2 * size}\n" not in shown
         assert f"\nmessage 2: bytes {size} to {2 * size} | bytes {size} to {2 * size}\n" in shown
-        assert f"\nmessage 4: bytes {3 * size} to {4 * size}\nmessage       only in aba" in shown
+        assert f"\nmessage 4: bytes {3 * size} to {4 * size}\nmessage          only in aba" in shown
         assert "2 messages without a difference" in shown
 
     def test_standard_input(self, httpwire: Command) -> None:
