@@ -21,7 +21,7 @@ from httpwire.views.explain.fields import purpose
 from httpwire.wire.element import ElementKind
 from peers.browser import Chromium, chromium, curl
 from peers.reading import ask
-from peers.site import INCLUDED, LONG, PAGE, Site, apache_modules, apache_site
+from peers.site import INCLUDED, LONG, PAGE, PHOTO, Site, apache_modules, apache_site
 from peers.tap import Tap
 
 Run = Callable[..., Ran]

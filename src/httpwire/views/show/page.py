@@ -18,13 +18,13 @@ from httpwire.views.explain.gloss import Gloss
 from httpwire.views.outcome import bytes_of, end_of
 from httpwire.views.show.lines import PART_NAMES, SEVERITIES, content_text, style_of, summary
 from httpwire.views.text import printable, visible
+from httpwire.wire.element import RUNS, Element, ElementKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from httpwire.views.anatomy import Anatomy, Row
-    from httpwire.wire.element import Element
 
 _OCTETS_SHOWN = 64  # in hexadecimal, of one element
 _ROWS = 1_000  # of one message: a browser has to hold them
@@ -97,14 +97,20 @@ class Page:
 
     def _row(self, row: Row, glosses: tuple[Gloss, ...]) -> str:
         label = _text(self._tr(row.label))
-        spans = "".join(self._element(element, octets, glosses) for element, octets in row.pieces())
+        named: list[Gloss] = []  # what the field is for, which is told of its value too
+        spans = ""
+        for element, octets in row.pieces():
+            shown = octets[:_RUN_SHOWN] if element.kind in RUNS else octets
+            spans += self._element(element, shown, glosses, named if element.kind is ElementKind.FIELD_VALUE else [])
+            if element.kind is ElementKind.FIELD_NAME:
+                named = [gloss for gloss in glosses if gloss.start == element.start]
         rest = ""
-        if not row.whole:
+        if row.stop - row.start > _RUN_SHOWN and row.elements[0].kind in RUNS:
             size = bytes_of(row.stop - row.start, self._tr)
             rest = f' <span class="cut">... ({_text(size)})</span>'
         return f'<div class="row"><span class="label">{label}</span><span class="bytes">{spans}{rest}</span></div>\n'
 
-    def _element(self, element: Element, octets: bytes, glosses: tuple[Gloss, ...]) -> str:
+    def _element(self, element: Element, octets: bytes, glosses: tuple[Gloss, ...], named: list[Gloss]) -> str:
         """An element, with the parts of it that have glosses of their own as elements in it."""
         start, stop = element.start, element.stop
         own = [gloss for gloss in glosses if gloss.start == start and gloss.stop >= stop]
@@ -120,7 +126,8 @@ class Page:
             inner += self._span("", visible(piece, 40), same, gloss.start, piece, gloss.stop, _text(visible(piece)))
             position = gloss.stop
         inner += _text(visible(octets[position - start :]))
-        return self._span(style_of(element.kind), self._tr(element.kind.value), own, start, octets, stop, inner)
+        title = self._tr(element.kind.value)
+        return self._span(style_of(element.kind), title, [*own, *named], start, octets, stop, inner)
 
     def _span(
         self, style: str, title: str, glosses: list[Gloss], start: int, octets: bytes, stop: int, inner: str
