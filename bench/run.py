@@ -1,6 +1,6 @@
 """The benchmarks: httpwire and its peers side by side in one run, as ratios. Nothing passes or fails here.
 
-    python bench/run.py [start] [large] [parsing] [serving] [--gib N] [--seconds N]
+    python bench/run.py [start] [large] [parsing] [reading] [serving] [--gib N] [--seconds N]
 
 `serving` is keepalive, differing, secure, file, upload and idle, which can be asked for one by one.
 
@@ -22,10 +22,11 @@ from pathlib import Path
 
 from measure import HTTPIE, HTTPWIRE, Command, installed, side_by_side, table
 from origins import SMALL, large, repeated, serving, small
+from reading import reading
 from serving import PARTS, serve
 
 _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
-_SECTIONS = ("start", "large", "parsing", "serving", *PARTS)
+_SECTIONS = ("start", "large", "parsing", "reading", "serving", *PARTS)
 
 
 def start(folder: Path) -> None:
@@ -165,6 +166,8 @@ def main() -> None:
             big(folder, gib)
         if "parsing" in wanted:
             parsing(folder)
+        if "reading" in wanted:
+            reading(folder)
         parts = [part for part in PARTS if part in wanted or "serving" in wanted]
         if parts:
             serve(folder, parts, gib, _number(words, "--seconds", 3))
