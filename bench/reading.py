@@ -30,8 +30,8 @@ from httpwire.wire.stream import Stream
 
 Run = Callable[[], object]
 
-_COUNT = 2_000  # copies of a message that are read in one run
-_RUNS = 7
+_COUNT = 500  # copies of a message that are read in one run
+_RUNS = 25
 _CURL = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.14.1\r\nAccept: */*\r\n\r\n"
 _APACHE = (
     b"HTTP/1.1 200 OK\r\nDate: Fri, 27 Nov 2026 03:00:00 GMT\r\nServer: Apache/2.4.65 (Debian)\r\n"
@@ -63,8 +63,8 @@ def reading(folder: Path) -> None:
 def _beside(name: str, message: bytes, direction: Direction) -> None:
     octets = message * _COUNT
     runs: dict[str, Run] = {
-        "httpwire, messages": lambda: _messages(octets, direction),
-        "httpwire, every element": lambda: _elements(octets, direction),
+        "httpwire, heads": lambda: _messages(octets, direction),
+        "httpwire, an object an element": lambda: _elements(octets, direction),
         "httpwire lint, bytes": lambda: _lint(octets, direction),
         **_peers(message, direction),
     }
@@ -75,7 +75,7 @@ def _beside(name: str, message: bytes, direction: Direction) -> None:
             run()
             walls[each].append(time.perf_counter() - begun)
     medians = {each: statistics.median(times) for each, times in walls.items()}
-    print(f"\n{name}, {len(message)} bytes, {_COUNT:,} times (goal: elements and lint >= 2 x h11)")
+    print(f"\n{name}, {len(message)} bytes, {_COUNT:,} times (goal: >= 2 x h11)")
     for each, wall in medians.items():
         ratio = f"{medians['h11'] / wall:>8.2f} x h11" if "h11" in medians else ""
         print(f"{each:34}{_COUNT / wall:>12,.0f} messages/s{len(octets) / wall / 1e6:>9.1f} MB/s{ratio}")
@@ -165,7 +165,7 @@ def _doubling() -> None:
         ("field lines", Direction.REQUEST, lambda n: head + b"a: b\r\n" * (n // 6) + b"\r\n"),
         ("folds of one line", Direction.REQUEST, lambda n: head + b"a: b\r\n" + b" c\r\n" * (n // 4) + b"\r\n"),
         ("colons", Direction.REQUEST, lambda n: head + b":" * n + b"\r\n\r\n"),
-        ("commas of an Accept", Direction.REQUEST, lambda n: head + b"Accept: " + b"a/b;q=0.5," * (n // 10) + b"\r\n\r\n"),
+        ("members of a list", Direction.REQUEST, lambda n: head + b"Accept: " + b"a/b;q=1," * (n // 8) + b"\r\n\r\n"),
         ("cookies", Direction.REQUEST, lambda n: head + b"Cookie: " + b"a=b; " * (n // 5) + b"\r\n\r\n"),
         ("bare LF", Direction.REQUEST, lambda n: head + b"a: b\n" * (n // 5) + b"\r\n"),
         ("codings", Direction.RESPONSE, lambda n: answer + b"Transfer-Encoding: " + b"a," * (n // 2) + b"\r\n\r\n"),

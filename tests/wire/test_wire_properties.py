@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from wire_corpus import assert_tiles, coarse, gather, run
 from wire_patches import applied, edited, examined, ids
 
+from httpwire.wire import head as reading
 from httpwire.wire.content import Limits
 from httpwire.wire.edit import Edits, plan
 from httpwire.wire.element import RUNS, Direction, Element, ElementKind
@@ -461,3 +462,33 @@ def test_a_stream_takes_its_methods_from_the_queue() -> None:
     events = stream.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
     assert [type(event) for event in events] == [Head, Message]
     assert list(methods) == [b"GET"]
+
+
+CLEAN = [
+    *(b"A: b\r\n", b"A:b\r\n", b"a:\r\n", b"X-Y:  \t b c\t\r\n", b"A: b: c\r\n", b"\xff: \xff\r\n", b": a\r\n"),
+    *(b"HOST: a\r\n", b"host:a:b\r\n", b"Content-Length: 5\r\n", b"content-length:5, 5\r\n"),
+    *(b"Transfer-Encoding: chunked\r\n", b"A: \xe6\x97\xa5\r\n"),
+]
+
+
+@given(direction=st.sampled_from(Direction), data=st.data())
+def test_a_clean_head_is_read_as_if_it_were_looked_at_line_by_line(direction: Direction, data: st.DataObject) -> None:
+    first = st.sampled_from(
+        [b"GET / HTTP/1.1\r\n", b"get * HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\r\n", b"GET a%zz#b HTTP/2.0\r\n"]
+        if direction is Direction.REQUEST
+        else [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 204 \r\n", b"HTTP/2.0 099 a b\r\n", b"HTTP/1.0 600 \xff\t\r\n"]
+    )
+    raw = data.draw(first) + b"".join(data.draw(st.lists(st.sampled_from(CLEAN), max_size=5))) + b"\r\n"
+    read: list[tuple[Any, ...]] = []
+    for most in (1 << 16, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "_CLEAN", most)
+            told: list[tuple[Any, ...]] = []
+            note = lambda *args, told=told, **more: told.append((args, more))  # noqa: E731
+            made, lines = reading.parse_head(raw, 7, direction, note)
+            deciding = (b"host", b"content-length", b"transfer-encoding")
+            framing = {line for line in lines if line.name.lower() in deciding}
+            read.append(
+                (made.line, made.lines, list(made.elements()), made.values(b"a"), framing, sorted(told, key=str))
+            )
+    assert read[0] == read[1]

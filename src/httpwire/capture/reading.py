@@ -32,15 +32,16 @@ _PIECE = 4096  # octets of chunks that are read at once for them
 
 class Part(Record):
     """Octets `start` up to `stop` of one direction: a message with empty lines before it, or (`message` None) what is
-    none. `elements` tile it; of very many chunks they are only the first, and `whole` is False. `findings` deviate."""
+    none. `outside` are the elements outside the message's head; of very many chunks they are only the first, and
+    `whole` is False. `findings` deviate."""
 
     __slots__ = ()
-    FIELDS = ("direction", "start", "stop", "message", "elements", "findings", "whole")
+    FIELDS = ("direction", "start", "stop", "message", "outside", "findings", "whole")
     direction: Direction = at(0)
     start: int = at(1)
     stop: int = at(2)
     message: Message | None = at(3)
-    elements: tuple[Element, ...] = at(4)
+    outside: tuple[Element, ...] = at(4)
     findings: tuple[Finding, ...] = at(5)
     whole: bool = at(6)
 
@@ -50,12 +51,21 @@ class Part(Record):
         start: int,
         stop: int,
         message: Message | None,
-        elements: tuple[Element, ...],
+        outside: tuple[Element, ...],
         findings: tuple[Finding, ...],
         *,
         whole: bool = True,
     ) -> Part:
-        return tuple.__new__(cls, (direction, start, stop, message, elements, findings, whole))
+        return tuple.__new__(cls, (direction, start, stop, message, outside, findings, whole))
+
+    @property
+    def elements(self) -> tuple[Element, ...]:
+        """Elements that tile it, as far as it is `whole`; those of the head are laid each time they are asked for."""
+        head = self.message.head if self.message else None
+        if head is None:
+            return self.outside
+        index = next((i for i, element in enumerate(self.outside) if element.start >= head.stop), len(self.outside))
+        return (*self.outside[:index], *head.elements(), *self.outside[index:])
 
 
 class Reading:
@@ -98,16 +108,16 @@ class Reading:
     def parts(self) -> Iterator[Part]:
         """The messages in order, and what is left over."""
         before: Message | None = None
-        gathered = _Gathered(0)
+        start = 0
+        outside: list[Element] = []
         for event in self._events(detail=False):
             if isinstance(event, Message):
-                yield self._part(gathered, event)
-                gathered = _Gathered(event.stop)
-                before = event
-            else:
-                gathered.add(event)
-        if gathered.elements:
-            yield self._nobodys(gathered, before)
+                yield self._part(start, outside, event)
+                start, before, outside = event.stop, event, []
+            elif isinstance(event, Element):
+                _append(outside, event)
+        if outside:
+            yield self._nobodys(start, outside, before)
 
     def _events(self, *, detail: bool) -> Iterator[Event]:
         """What the octets are, up to where they are no message, but left over: that is one element."""
@@ -134,26 +144,28 @@ class Reading:
             return ElementKind.EXTRA
         return ElementKind.TUNNEL if is_handed_over(head, before) else None
 
-    def _nobodys(self, gathered: _Gathered, before: Message | None) -> Part:
+    def _nobodys(self, start: int, outside: list[Element], before: Message | None) -> Part:
         """What follows the last message and is none: empty lines, or octets that no message has room for."""
-        start, stop = gathered.start, gathered.elements[-1].stop
+        stop = outside[-1].stop
         findings = [
             Finding(EMPTY_LINE_BEFORE, self.direction, element.start, element.stop)
-            for element in gathered.elements
+            for element in outside
             if element.kind is ElementKind.EMPTY_LINE
         ]
-        if gathered.elements[-1].kind is ElementKind.EXTRA:
+        if outside[-1].kind is ElementKind.EXTRA:
             deviation = is_left_over(None, before) if self.direction is Direction.REQUEST else None
             extra = {"extra": stop - start}
             findings = [Finding(deviation or BYTES_AFTER_END, self.direction, start, stop, extra)]
-        return Part(self.direction, start, stop, None, tuple(gathered.elements), tuple(findings))
+        return Part(self.direction, start, stop, None, tuple(outside), tuple(findings))
 
-    def _part(self, gathered: _Gathered, message: Message) -> Part:
-        elements = gathered.elements
-        rest = next((i for i, element in enumerate(elements) if element.kind is ElementKind.CHUNKED), len(elements))
-        chunks, whole = self._chunks(message, elements[rest:]) if rest < len(elements) else ([], True)
-        listed = (*elements[:rest], *chunks)
-        return Part(self.direction, gathered.start, message.stop, message, listed, message.findings, whole=whole)
+    def _part(self, start: int, outside: list[Element], message: Message) -> Part:
+        whole = True
+        for index, element in enumerate(outside):
+            if element.kind is ElementKind.CHUNKED:
+                chunks, whole = self._chunks(message, outside[index:])
+                outside[index:] = chunks
+                break
+        return Part(self.direction, start, message.stop, message, tuple(outside), message.findings, whole=whole)
 
     def _chunks(self, message: Message, elements: list[Element]) -> tuple[list[Element], bool]:
         """The parts of the first chunks in place of their run, and what follows the run, if that is all of them."""
@@ -169,18 +181,6 @@ class Reading:
                 if len(detailed) > ELEMENTS:
                     return detailed[:ELEMENTS], False
         return [*detailed, *elements[1:]], True
-
-
-class _Gathered:
-    """The elements of a Part as they come."""
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.elements: list[Element] = []
-
-    def add(self, event: Element | Head) -> None:
-        for element in _laid(event):
-            _append(self.elements, element)
 
 
 def _append(elements: list[Element], element: Element) -> None:

@@ -47,8 +47,8 @@ def _searched(part: Part, source: Outgoing) -> Iterator[tuple[int, bytes]]:
         yield message.head.start, message.head.raw
         if message.trailers:
             yield message.trailers[0].start, source.read(message.trailers[0].start, message.trailers[-1].stop)
-    for element in part.elements:
-        if element.kind in (ElementKind.UNDECIDED, ElementKind.EXTRA, ElementKind.MALFORMED):
+    for element in part.outside:
+        if element.kind in (ElementKind.UNDECIDED, ElementKind.EXTRA):
             yield from _lines(element.start, source.blocks(element.start, element.stop))
 
 

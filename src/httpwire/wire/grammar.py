@@ -12,6 +12,7 @@ import re
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'  # RFC 9110 5.6.4
+_CLEAN_FIELDS = rb"(?:%s:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n" % _TOKEN
 
 _PRODUCTIONS = {
     "TOKEN": _TOKEN,  # RFC 9110 5.6.2
@@ -25,6 +26,10 @@ _PRODUCTIONS = {
     "STATUS_LINE": rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3}) ([\t\x20-\x7e\x80-\xff]*)",  # RFC 9112 4
     "LOOSE_STATUS_LINE": rb"(?s)(HTTP/[0-9](?:\.[0-9])?)([ \t]+)([0-9]{3})(?:([ \t]+)(.*))?",  # as it is tolerated
     "FIELD_LINE": rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n",  # RFC 9112 5, RFC 9110 5.5
+    # Heads without any deviation of form, whole. No octet of them can be matched in two ways.
+    "CLEAN_REQUEST": rb"(%s) ([\x21-\x7e]+) (HTTP/[1-9]\.[0-9])\r\n%s" % (_TOKEN, _CLEAN_FIELDS),
+    "CLEAN_RESPONSE": rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3}) ([\t\x20-\x7e\x80-\xff]*)\r\n%s" % _CLEAN_FIELDS,
+    "CLEAN_FIELD": rb"([^:]+):([^\r]*)\r\n",  # in such a head
     "FORBIDDEN": rb"[\x00-\x08\x0a-\x1f\x7f]",  # not in a field value: RFC 9110 5.5
     "FOLD": rb"\r?\n[ \t]+",  # obs-fold: RFC 9112 5.2
     "HEAD_END": rb"\n\r?\n",  # the blank line, bare LF tolerated: RFC 9112 2.1, 2.2

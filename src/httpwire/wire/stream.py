@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _HTTP = b"HTTP/"
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 3.4
 _TLS = b"\x16\x03"  # a handshake record: RFC 8446 5.1
+_P = _PREFACE[0]
+_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")  # what a method begins with
 _FINDINGS_KEPT = 20  # of one deviation in one message: more say nothing new
 
 
@@ -215,6 +217,8 @@ class Stream:
                 self._note(dev.NOT_HTTP_TLS if tls else dev.NOT_HTTP, self._start, self._start + min(5, len(octets)))
                 self._lose(Rule.NOT_HTTP)
                 return True
+        elif octets[0] in _LETTERS and octets[0] != _P:
+            return False
         elif octets.startswith((b"\xff\xfe", b"\xfe\xff")):
             mark = bytes(octets[:2])
             self._note(dev.BYTE_ORDER_MARK, self._start, self._start + 2, encoding="UTF-16", octets=mark.hex(" "))
@@ -233,7 +237,8 @@ class Stream:
     def _head_stop(self) -> int:
         """The index after the blank line; -1 when it has not come yet, 0 when the head is over a limit."""
         buffer, limit = self._buffer, self._limits.head
-        if self.direction is Direction.REQUEST and not self._ended and _PREFACE.startswith(buffer.octets):
+        request = self.direction is Direction.REQUEST
+        if request and buffer.octets[0] == _P and not self._ended and _PREFACE.startswith(buffer.octets):
             return -1
         found = grammar.HEAD_END.search(buffer.octets, max(0, buffer.searched - 2), limit)
         stop = found.end() if found else 0
@@ -294,12 +299,13 @@ class Stream:
             findings=tuple(self.findings),
         )
         out.append(message)
-        self.findings = []
-        self._counts = {}
+        if self.findings:
+            self.findings = []
+            self._counts = {}
         self._in_message = False
         self._empty_lines = 0
         self._reader = self._head = self._framing = None
-        if message.interim:
+        if self.direction is Direction.RESPONSE and message.interim:
             self._count_interim(message)
         else:
             self._interim = self._interim_octets = 0

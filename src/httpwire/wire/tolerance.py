@@ -76,6 +76,8 @@ class Tolerance(Record):
 
     def decide(self, head: Head, lines: Lines, method: bytes | None, note: Note) -> Framing:
         """The framing as this recipient sees it: the one rule, for other lines."""
+        if self.lines or self.framing:
+            lines = head.lines  # all of them: of a clean head, only those that decide by the rules were read
         if self.lines:
             lines = self.lines(head, lines)
         if not self.framing:

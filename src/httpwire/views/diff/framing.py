@@ -125,7 +125,7 @@ def chunk_differences(old: Side, new: Side, first: First | None) -> Iterator[Dif
 
 def _sizes(part: Part) -> list[int]:
     """The sizes of the chunks whose elements are held."""
-    return [element.stop - element.start for element in part.elements if element.kind is ElementKind.CHUNK_DATA]
+    return [element.stop - element.start for element in part.outside if element.kind is ElementKind.CHUNK_DATA]
 
 
 def _told(sizes: list[int], message: Message) -> Sentence:
