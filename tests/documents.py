@@ -114,12 +114,14 @@ def asked_for(path: Path) -> list[str]:
 # What is the same, though it differs.
 
 _RULES = (
+    (r"\d{4}-\d\d-\d\d [\d:]{8}.*", "<moment>"),  # and how long ago it was
     (r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>"),
     (r"\b[\d.,]+ m?s\b", "<time>"),
     (r'"time": [\d.]+', '"time": <time>'),
     (r'(?:W/)?"[0-9a-f]+-[0-9a-f]+"', "<etag>"),
     (r"(?:127\.0\.0\.1|\[::1\]):[1-6]\d{4}\b|\('(?:127\.0\.0\.1|::1)', \d+\)", "<client>"),  # an ephemeral port
     (r"\bApache/[\d.]+(?: \(\w+\))?", "<Apache>"),
+    (r"(?m)^ +(?:Debian|Ubuntu|Unix|<Apache>)  .*\n", ""),  # what is said of it
     (r"(process |PID )\d+", r"\1<process>"),
     # A browser's own; and only it knows how often it tries, and what it opens in advance.
     (r"(?m)^((?:User-Agent|Accept(?:-Encoding|-Language)?|sec-ch-ua[\w-]*): ).*?(\^M\$)?$", r"\1<browser>\2"),

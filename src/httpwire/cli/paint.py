@@ -59,15 +59,20 @@ def show(lines: Iterable[Line], *, colour: bool) -> None:
 
 
 def _wrapped(line: Line, columns: int) -> Iterator[Line]:
-    """A line that ends with prose in several, where it is wider than the terminal."""
-    if not line or line[-1][0] not in _PROSE:
+    """A line that ends with prose in several, where it is wider than the terminal; they hang behind its first piece."""
+    if not line or line[-1][0] not in _PROSE or sum(width(piece) for _, piece in line) <= columns:
         yield line
         return
-    *before, (style, text) = line
-    left = sum(width(piece) for _, piece in before)
-    for piece in wrapped(text, max(20, columns - left)):
-        yield [*before, (style, piece)]
-        before = [("", " " * left)]
+    first, *between, (style, text) = line
+    before = "".join(piece for _, piece in between)
+    left = width(first[1])
+    top, *others = wrapped(before + text, max(20, columns - left - 2))
+    if top.startswith(before):
+        yield [first, *between, (style, top[len(before) :])]
+    else:
+        yield [first, (style, top)]
+    for other in others:
+        yield [("", " " * (left + 2)), (style, other)]
 
 
 def _painted(style: str, text: str) -> str:

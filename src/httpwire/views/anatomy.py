@@ -125,4 +125,6 @@ def _row(part: Part, line: list[Element], source: Outgoing, *, in_trailers: bool
         label = N_("malformed")
     else:
         label = N_("trailer") if in_trailers else N_("field")
-    return Row(label, start, stop, tuple(line), source.read(start, stop))
+    inside = head is not None and head.start <= start and stop <= head.stop
+    octets = head.raw[start - head.start : stop - head.start] if head and inside else source.read(start, stop)
+    return Row(label, start, stop, tuple(line), octets)

@@ -94,28 +94,31 @@ def message_lines(
 ) -> Iterator[Line]:
     """The rows of a message with their glosses, what its content is, and how it ended. `explained`: with the chunks."""
     of_content = 0
+    on_content: list[Gloss] = []
     pending = True  # what the content means is still to be shown
     for row, on_row in zip(anatomy.rows, _by_row(anatomy.rows, glosses), strict=True):
         if row.elements[0].kind in _OF_CONTENT:
             of_content += 1
-            if explained and of_content <= _CONTENT_ROWS:
+            if row.elements[0].kind is ElementKind.CONTENT:
+                on_content = on_row
+            elif explained and of_content <= _CONTENT_ROWS:
                 yield _row_line(row, tr)
                 yield from _glossed(row, on_row, tr)
             continue
         if of_content and pending:
-            yield from _content_lines(anatomy, tr)
+            yield from _content_lines(anatomy, on_content, tr)
             pending = False
         yield _row_line(row, tr)
         yield from _glossed(row, on_row, tr)
     if pending:
-        yield from _content_lines(anatomy, tr)
+        yield from _content_lines(anatomy, on_content, tr)
     yield from _ending_lines(anatomy, tr)
     for finding in anatomy.part.findings:
         severity = finding.deviation.severity.value
         style = severity if severity in ("error", "warning") else "label"
         says = tr.sentence(finding.deviation.says, finding.details)
         told = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
-        yield [(style, label(tr(SEVERITIES[severity]), tr)), ("", told)]
+        yield [(style, label(tr(SEVERITIES[severity]), tr)), ("prose", told)]
 
 
 SEVERITIES = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
@@ -156,13 +159,18 @@ def _glossed(row: Row, glosses: list[Gloss], tr: Translator) -> Iterator[Line]:
     """Each gloss with the octets that it is on; a section is named where it is another than before."""
     before = ""
     for gloss in glosses:
-        said = tr.told(gloss.sentence)
-        if gloss.section and gloss.section != before:
-            said = tr("{says} ({section})", says=said, section=gloss.section)
-        before = gloss.section
         octets = row.octets[gloss.start - row.start : gloss.stop - row.start]
         on = "" if octets.isspace() or row.label in _UNQUOTED else visible(octets, _ON) + "  "
-        yield [("", label("", tr)), ("value", on), ("gloss", printable(said))]
+        yield [("", label("", tr)), ("value", on), ("gloss", _said(gloss, before, tr))]
+        before = gloss.section
+
+
+def _said(gloss: Gloss, before: str, tr: Translator) -> str:
+    """A gloss with its section, where that is another than the one `before`."""
+    said = tr.told(gloss.sentence)
+    if gloss.section and gloss.section != before:
+        said = tr("{says} ({section})", says=said, section=gloss.section)
+    return printable(said)
 
 
 def _ending_lines(anatomy: Anatomy, tr: Translator) -> Iterator[Line]:
@@ -171,16 +179,18 @@ def _ending_lines(anatomy: Anatomy, tr: Translator) -> Iterator[Line]:
         return
     style, name = ("good", N_("complete")) if message.complete else ("error", N_("incomplete"))
     if message.complete or message.head or message.framing:
-        yield [(style, label(tr(name), tr)), ("", end_of(message, tr("the recorded bytes end"), tr))]
+        yield [(style, label(tr(name), tr)), ("prose", end_of(message, tr("the recorded bytes end"), tr))]
 
 
-def _content_lines(anatomy: Anatomy, tr: Translator) -> Iterator[Line]:
+def _content_lines(anatomy: Anatomy, glosses: list[Gloss], tr: Translator) -> Iterator[Line]:
     content = anatomy.content
     if content is None:
         return
-    yield [("label", label(tr("content"), tr)), ("", summary(content, tr))]
+    yield [("label", label(tr("content"), tr)), ("prose", summary(content, tr))]
+    for gloss in glosses:
+        yield [("", label("", tr)), ("gloss", _said(gloss, "", tr))]
     if content.problem:
-        yield [("warning", label(tr("warning"), tr)), ("", printable(tr.told(content.problem)))]
+        yield [("warning", label(tr("warning"), tr)), ("prose", printable(tr.told(content.problem)))]
     indent = label("", tr)
     for text in content_text(content):
         yield [("", indent), ("", text)]
