@@ -157,7 +157,7 @@ STATUS_LINE_MALFORMED = Deviation(
 HTTP09_REQUEST = Deviation(
     "http09-request",
     _E,
-    "RFC 9112 A.1",
+    "RFC 9112 C.1",
     N_("the request line has no version: this is HTTP/0.9"),
     N_("the answer is content alone, without status line or fields, up to the close"),
     Reaction.NO_HEAD,
@@ -562,7 +562,7 @@ CHUNK_EXTENSION_INVALID = Deviation(
 HEAD_TOO_LARGE = Deviation(
     "head-too-large",
     _E,
-    "RFC 9112 3",
+    "RFC 9110 5.4",
     N_("the head is over this reader's limit of {limit} {unit}"),
     N_("it may never end; the bytes are kept, but no longer read as HTTP"),
 )

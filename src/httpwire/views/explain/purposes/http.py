@@ -82,7 +82,7 @@ FIELDS: dict[bytes, tuple[str, str]] = {
     b"warning": (N_("a note on what happened to the answer on its way; obsolete"), "RFC 9111 5.5"),
     b"cache-status": (N_("how caches on the way dealt with the request"), "RFC 9211 2"),
     b"cdn-cache-control": (N_("Cache-Control for content delivery networks alone"), "RFC 9213 3"),
-    b"no-vary-search": (N_("which query parameters make no difference to the answer"), "HTML 7.6"),
+    b"no-vary-search": (N_("which query parameters make no difference to the answer"), "IETF draft no-vary-search"),
     # The connection and the form of the message.
     b"connection": (N_("what holds for this connection only, not for the way behind a proxy"), "RFC 9110 7.6.1"),
     b"keep-alive": (N_("how long the connection stays open for more requests"), "RFC 2068 19.7.1.1"),
@@ -94,7 +94,7 @@ FIELDS: dict[bytes, tuple[str, str]] = {
     b"http2-settings": (N_("settings for a change to HTTP/2; obsolete"), "RFC 7540 3.2.1"),
     b"alt-svc": (N_("other addresses and protocols that offer the same site"), "RFC 7838 3"),
     b"alt-used": (N_("which of the offered addresses the client uses"), "RFC 7838 5"),
-    b"priority": (N_("how urgent this content is"), "RFC 9218 4"),
+    b"priority": (N_("how urgent this content is"), "RFC 9218 5"),
     b"early-data": (N_("the request was sent before the TLS handshake was complete"), "RFC 8470 5.1"),
     b"via": (N_("the proxies that the message went through"), "RFC 9110 7.6.3"),
     b"forwarded": (N_("what the client said to the first proxy, in a standard form"), "RFC 7239 4"),

@@ -188,7 +188,7 @@ def _brands(value: Piece, _: Setting) -> Iterator[Gloss]:
         brand = name.unquoted
         if _GREASE.fullmatch(brand):
             yield member.says(
-                Sentence("a brand that does not exist, there so that sites read lists with any names"), "UA-CH 6.2"
+                Sentence("a brand that does not exist, there so that sites read lists with any names"), "UA-CH"
             )
         elif not name.octets.startswith(b'"') or not version:
             yield unknown(member)
