@@ -145,14 +145,15 @@ def test_each_field_of_a_common_program_is_explained(head: bytes, direction: Dir
             "Accept-Language: pt-BR, zh-Hans-CN;q=0.5, tlh",
             [
                 ("pt-BR", "Portuguese (Brazil): most welcome"),
-                ("zh-Hans-CN;q=0.5", "Chinese (zh-Hans-CN): less welcome (q=0.5)"),
+                ("zh-Hans-CN;q=0.5", "Chinese (simplified script, mainland China): less welcome (q=0.5)"),
                 ("tlh", "the language tlh: most welcome"),
             ],
         ),
         (
             "Accept-Language: de, de",
-            [("de", "German: most welcome"), ("de", "German: most welcome; it was listed before")],
+            [("de", "German"), ("de", "German; it was listed before")],  # no weights, nothing to rank
         ),
+        ("Accept: */*", [("*/*", "anything at all")]),
         ("TE: trailers", [("trailers", "the client takes fields after the content (trailers)")]),
         ("Connection: close", [("close", "the connection is closed after this exchange")]),
         ("Connection: X-Hop", [("X-Hop", "X-Hop is for this connection only")]),
@@ -232,7 +233,7 @@ def test_each_field_of_a_common_program_is_explained(head: bytes, direction: Dir
             "ETag: abc",
             [("abc", "this is not an entity tag: a text in quotes, perhaps with W/ before it")],
         ),
-        ("Age: 3600", [("3600", "a cache got it from the server 1 hour ago")]),
+        ("Age: 3600", [("3600", "a cache got it from the server, or had it confirmed there, 1 hour ago")]),
         ("Retry-After: 120", [("120", "ask again after 2 minutes")]),
         ("Expires: 0", [("0", "not a date, which means: stale already")]),
         (
@@ -354,12 +355,74 @@ def test_each_field_of_a_common_program_is_explained(head: bytes, direction: Dir
         (
             "Content-Security-Policy: default-src 'self'; img-src * data:; wrong",
             [
-                ("default-src 'self'", "from where anything may come that has no rule of its own: its own site"),
-                ("img-src * data:", "from where images may come: * data:"),
+                ("default-src 'self'", "from where anything may come that has no rule of its own: its own origin"),
+                (
+                    "img-src * data:",
+                    "from where images may come: anywhere, what stands in the address itself (data:)",
+                ),
                 ("wrong", "wrong: not a value of the specification; recipients ignore it"),
             ],
         ),
+        (
+            "Content-Security-Policy: script-src 'nonce-x' 'sha256-y=' a.example; object-src; report-uri /r",
+            [
+                (
+                    "script-src 'nonce-x' 'sha256-y=' a.example",
+                    (
+                        "from where scripts may come: what bears the right nonce, a number used once, "
+                        "what has this checksum: 'sha256-y=', a.example"
+                    ),
+                ),
+                ("object-src", "from where embedded objects may come: nothing"),
+                ("report-uri /r", "where breaches are reported: /r"),
+            ],
+        ),
+        (
+            "Content-Security-Policy: img-src a b c d e f g h i j",
+            [("img-src a b c d e f g h i j", "from where images may come: a, b, c, d, e, f, g, h, ...")],
+        ),
         ("Permissions-Policy: usb=()", [("usb=()", "nobody may use usb")]),
+        ("Permissions-Policy: usb=(self)", [("usb=(self)", "only the origin of this page may use usb")]),
+        ("X-Frame-Options: SAMEORIGIN", [("SAMEORIGIN", "only pages of the same origin (scheme, host and port) may")]),
+        (
+            "Set-Cookie: a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            [
+                ("a=", "the cookie a, whose value has 0 bytes"),
+                (
+                    "Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+                    "it is to be deleted at once: kept until 1970-01-01 00:00:00 UTC, about 57 years ago",
+                ),
+            ],
+        ),
+        (
+            "X-Cache: TCP_MISS from proxy.example",
+            [("TCP_MISS from proxy.example", "not in the cache: the server was asked")],
+        ),
+        ("X-Cache: CONFIG_NOCACHE", [("CONFIG_NOCACHE", "in the words of this cache: CONFIG_NOCACHE")]),
+        (
+            "CF-Ray: 9a1b2c-NRT",
+            [("9a1b2c", "the number of the request"), ("NRT", "the place, named after the airport NRT")],
+        ),
+        ("CF-Ray: 9a1b2c", [("9a1b2c", "the number 9a1b2c")]),
+        (
+            "X-Requested-With: XMLHttpRequest",
+            [("XMLHttpRequest", "a script of the page, as jQuery and others mark it")],
+        ),
+        ("X-Requested-With: com.example.app", [("com.example.app", "a page within the Android app com.example.app")]),
+        ("X-Requested-With: fetch", [("fetch", "as fetch says")]),
+        ("Critical-CH: DPR", [("DPR", "a request without DPR is to be sent again with it")]),
+        (
+            "Access-Control-Allow-Headers: *, X-A",
+            [
+                ("*", "any field but Authorization, in requests without cookies and logins"),
+                ("X-A", "the field X-A"),
+            ],
+        ),
+        ("X-Powered-By: Express", [("Express", "the framework Express")]),
+        (
+            "User-Agent: Edg/140.0.0.0",
+            [("Edg/140.0.0.0", "the browser Edge, version 140.0.0.0")],
+        ),
         (
             'Alt-Svc: h3=":443"; ma=86400',
             [('h3=":443"', "HTTP/3 at the same host, port 443"), ("ma=86400", "this holds for 1 day")],
@@ -370,7 +433,7 @@ def test_each_field_of_a_common_program_is_explained(head: bytes, direction: Dir
         (
             "Vary: Cookie, X-A",
             [
-                ("Cookie", "the answer depends on this: the cookies: in effect, each user gets another answer"),
+                ("Cookie", "the answer depends on this: the cookies, so that in effect each user gets another answer"),
                 ("X-A", "the answer depends on the request's field X-A"),
             ],
         ),
@@ -402,6 +465,18 @@ def test_a_directive_for_caches_means_one_thing_in_a_request_and_another_in_a_re
     assert said("Cache-Control: max-age=soon") == [("max-age=soon", "max-age takes a number of seconds, not soon")]
     assert said("Cache-Control: max-age=0") == [
         ("max-age=0", "stale at once: the server is to be asked before each use")
+    ]
+
+
+def test_a_directive_for_caches_names_the_section_that_defines_it() -> None:
+    def sections(value: bytes, setting: Setting) -> list[str]:
+        return [gloss.section for gloss in explain_value(b"cache-control", value, setting)]
+
+    assert sections(b"no-cache, stale-if-error=1, odd", ASKED) == ["RFC 9111 5.2.1.4", "RFC 5861 4", "RFC 9111 5.2"]
+    assert sections(b"no-cache, s-maxage=1, immutable", ANSWERED) == [
+        "RFC 9111 5.2.2.4",
+        "RFC 9111 5.2.2.10",
+        "RFC 8246 2",
     ]
 
 

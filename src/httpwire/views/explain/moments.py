@@ -123,6 +123,14 @@ def date(piece: Piece, setting: Setting) -> Iterator[Gloss]:
     yield piece.says(when, _SECTION)
 
 
+def instant(octets: bytes) -> float | None:
+    """The seconds since 1970 of a date in any of the forms; None where there is no such date."""
+    for form in (_FIXED, _RFC850, _ASCTIME, _LOOSE):
+        if found := form.fullmatch(octets):
+            return _seconds(found)
+    return None
+
+
 def _seconds(found: re.Match[bytes]) -> float | None:
     """The seconds since 1970 of a date that matched; None where there is no such date."""
     from datetime import UTC, datetime

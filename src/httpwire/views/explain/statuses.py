@@ -83,4 +83,5 @@ STATUSES: dict[int, tuple[str, str]] = {
     524: (N_("Cloudflare: the site did not answer in time"), ""),
     525: (N_("Cloudflare: the TLS handshake with the site failed"), ""),
     526: (N_("Cloudflare: the site's certificate is not valid"), ""),
+    530: (N_("Cloudflare: the site can't be reached; the content says why"), ""),
 }

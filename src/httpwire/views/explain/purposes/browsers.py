@@ -10,7 +10,7 @@ from httpwire.language import N_
 
 FIELDS: dict[bytes, tuple[str, str]] = {
     # Where a request comes from.
-    b"origin": (N_("the site whose page or script sends the request"), "Fetch 3"),
+    b"origin": (N_("the origin (scheme, host and port) of the page that sends the request"), "Fetch 3"),
     b"sec-fetch-site": (N_("how the site that asks is related to the site that is asked"), "W3C Fetch Metadata 2.3"),
     b"sec-fetch-mode": (
         N_("how the browser fetches this: by navigation, by script and so on"),

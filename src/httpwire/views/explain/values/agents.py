@@ -33,7 +33,6 @@ _HISTORY = {
     "safari": N_("Chrome and its kin say this for compatibility: many sites looked for it"),
     "version": N_("the version {version} of Safari, whose own number says that of its engine"),
     "mobile": N_("a browser on a phone or tablet"),
-    "mobile safari": N_("a browser on a phone"),
     "chrome": N_("Chrome, or a browser built on it, version {version}"),
 }
 _KINDS = {  # with a version, and without
@@ -47,6 +46,7 @@ _KINDS = {  # with a version, and without
         N_("the robot {name}, version {version}, which reads pages for a service"),
         N_("the robot {name}, which reads pages for a service"),
     ),
+    "framework": (N_("the framework {name}, version {version}"), N_("the framework {name}")),
     "server": (N_("the web server {name}, version {version}"), N_("the web server {name}")),
     "module": (N_("{name}, version {version}, as a part of the server"), N_("{name}, as a part of the server")),
 }
@@ -63,10 +63,21 @@ _PRODUCTS = {
     "server": "apache nginx microsoft-iis litespeed openresty caddy lighttpd jetty tomcat apache-coyote kestrel envoy "
     "gunicorn uvicorn hypercorn waitress werkzeug basehttp simplehttp cherrypy tornadoserver cowboy mini_httpd thttpd "
     "puma unicorn webrick httpd traefik istio-envoy h2o tengine cheroot gws esf sffe gse akamaighost cloudflare "
-    "cloudfront amazons3 awselb varnish squid vercel netlify github.com haproxy fly bunnycdn daphne express hiawatha "
-    "goahead-webs boa oracle-http-server ibm_http_server zeus yaws mochiweb angie freenginx unit",
+    "cloudfront amazons3 awselb varnish squid vercel netlify github.com haproxy fly bunnycdn daphne hiawatha "
+    "wsgiserver goahead-webs boa oracle-http-server ibm_http_server zeus yaws mochiweb angie freenginx unit",
     "module": "openssl libressl php mod_ssl mod_perl mod_python mod_wsgi mod_fcgid mod_jk mod_auth_kerb python dav svn "
-    "phusion_passenger perl",
+    "phusion_passenger perl cpython",
+    "framework": "express next.js nuxt asp.net servlet jsp",
+}
+_NAMES = {  # of browsers that say another one
+    "edg": "Edge",
+    "edga": "Edge",
+    "edgios": "Edge",
+    "opr": "Opera",
+    "fxios": "Firefox",
+    "crios": "Chrome",
+    "yabrowser": "Yandex Browser",
+    "samsungbrowser": "Samsung Internet",
 }
 _KNOWN = {name: kind for kind, names in _PRODUCTS.items() for name in names.split()}
 
@@ -85,13 +96,14 @@ _COMMENTS = (
     (rb"Intel Mac OS X 10[._]15(?:[._]7)?", N_("macOS; browsers say this on newer ones and Apple's processors, too")),
     (rb"(?:Intel|PPC) Mac OS X.*", N_("macOS")),
     (rb"iPhone|iPad|iPod touch", N_("a device of Apple")),
-    (rb"CPU (?:iPhone )?OS [0-9_]+ like Mac OS X", N_("the version of iOS or iPadOS")),
+    (rb"CPU (?:iPhone )?OS [0-9_]+ like Mac OS X", N_("iOS or iPadOS; Safari says 18 on newer ones, too")),
     (rb"Android 10", N_("Android; Chrome says 10 on every newer version, too")),
     (rb"Android(?: [0-9.]+)?", N_("Android")),
     (rb"K", N_("Chrome says K for every model of device")),
     (rb"CrOS .*", N_("ChromeOS")),
     (rb"rv:[0-9.]+", N_("the version of the engine, the same as Firefox's (frozen at 109 for some versions)")),
     (rb"Ubuntu|Debian|Fedora|Red Hat.*|CentOS|Rocky Linux|AlmaLinux|Unix|Win32|FreeBSD", N_("the operating system")),
+    (rb"linux-gnu|darwin[0-9.]*|cygwin|mingw32", N_("the operating system")),
     (rb"compatible", N_("history: claims to work like Netscape")),
     (rb"Mobile|Tablet", N_("the kind of device")),
     (rb"U|N|I", N_("history: the strength of encryption, when its export was restricted")),
@@ -145,7 +157,7 @@ def _product(product: Piece, *, chrome: bool) -> Gloss:
     kind = _KNOWN.get(key)
     if kind:
         says = _KINDS[kind][0 if number else 1]
-        return product.says(Sentence(says, name=name.shown, version=number))
+        return product.says(Sentence(says, name=_NAMES.get(key, name.shown), version=number))
     if number:
         return product.says(Sentence("the product {name}, version {version}", name=name.shown, version=number))
     return product.says(Sentence("the product {name}", name=name.shown))
@@ -222,9 +234,14 @@ def _model(value: Piece, _: Setting) -> Iterator[Gloss]:
 
 
 def _hints(value: Piece, _: Setting) -> Iterator[Gloss]:
-    """Accept-CH and Critical-CH: names of fields."""
+    """Accept-CH: names of fields."""
     for member in value.members():
         yield member.says(Sentence("the browser is asked to send {name} from now on", name=member.shown))
+
+
+def _critical(value: Piece, _: Setting) -> Iterator[Gloss]:
+    for member in value.members():
+        yield member.says(Sentence("a request without {name} is to be sent again with it", name=member.shown))
 
 
 EXPLAINERS: dict[bytes, Explainer] = {
@@ -268,6 +285,14 @@ EXPLAINERS: dict[bytes, Explainer] = {
             '"reduce"': N_("few animations, please"),
         }
     ),
+    b"sec-ch-prefers-reduced-transparency": choice(
+        {
+            "no-preference": N_("transparency is fine"),
+            "reduce": N_("little transparency, please"),
+            '"no-preference"': N_("transparency is fine"),
+            '"reduce"': N_("little transparency, please"),
+        }
+    ),
     b"sec-ch-dpr": number(N_("{number} pixels of the screen for each of the page"), decimal=True),
     b"dpr": number(N_("{number} pixels of the screen for each of the page"), decimal=True),
     b"sec-ch-width": number(N_("{number} pixels")),
@@ -289,7 +314,7 @@ EXPLAINERS: dict[bytes, Explainer] = {
     ),
     b"save-data": choice({"on": N_("yes: smaller contents are welcome")}),
     b"accept-ch": _hints,
-    b"critical-ch": _hints,
+    b"critical-ch": _critical,
     b"x-runtime": number(N_("{number} seconds"), decimal=True),
     b"x-ua-compatible": words(
         {"ie=edge": N_("as its newest version"), "chrome=1": N_("with the engine of Chrome Frame, long gone")},

@@ -6,6 +6,8 @@ Out: glosses.
 
 from __future__ import annotations
 
+import re
+
 from httpwire.language import N_, Sentence
 from httpwire.views.explain.urls import explain_url
 from httpwire.views.explain.values.shapes import choice, unknown, words
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 _SITE = {
     "none": N_("the user asked for it: typed, from a bookmark, or from another program"),
-    "same-origin": N_("the page that asks is of the same site, with the same scheme, host and port"),
-    "same-site": N_("the page that asks is of the same site, perhaps under another name or port"),
+    "same-origin": N_("the page that asks is of the same origin: scheme, host and port"),
+    "same-site": N_("the page that asks is of another origin of the same site, as www.example.com and api.example.com"),
     "cross-site": N_("the page that asks is of another site"),
 }
 _MODE = {
@@ -29,7 +31,7 @@ _MODE = {
     "nested-navigate": N_("the browser goes to a page in a frame"),
     "no-cors": N_("for use in the page, without a script that could read it, as an image"),
     "cors": N_("a script or the page wants to read it, under the rules between sites (CORS)"),
-    "same-origin": N_("a script wants to read it, from its own site only"),
+    "same-origin": N_("a script wants to read it, from its own origin only"),
     "websocket": N_("a WebSocket is to be opened"),
     "webtransport": N_("a WebTransport session is to be opened"),
 }
@@ -69,7 +71,7 @@ def _address(value: Piece, _: Setting) -> Iterator[Gloss]:
 
 def _origin(value: Piece, _: Setting) -> Iterator[Gloss]:
     if value.octets == b"null":
-        yield value.says(Sentence("null: the browser does not tell, or there is no site, as for a file"))
+        yield value.says(Sentence("null: the browser does not tell the origin, or there is none, as for a file"))
     else:
         yield from explain_url(value)
 
@@ -93,13 +95,37 @@ def _timing_origins(value: Piece, _: Setting) -> Iterator[Gloss]:
 def _methods(value: Piece, _: Setting) -> Iterator[Gloss]:
     for member in value.members():
         any_one = member.octets == b"*"
-        yield member.says(Sentence("any method") if any_one else Sentence("the method {method}", method=member.shown))
+        yield member.says(
+            Sentence("any method, in requests without cookies and logins")
+            if any_one
+            else Sentence("the method {method}", method=member.shown)
+        )
 
 
-def _fields(value: Piece, _: Setting) -> Iterator[Gloss]:
-    for member in value.members():
-        any_one = member.octets == b"*"
-        yield member.says(Sentence("any field") if any_one else Sentence("the field {name}", name=member.shown))
+def _fields(any_one: str) -> Explainer:
+    """Names of fields; `any_one` is what * says."""
+
+    def explain(value: Piece, _: Setting) -> Iterator[Gloss]:
+        for member in value.members():
+            star = member.octets == b"*"
+            yield member.says(Sentence(any_one) if star else Sentence("the field {name}", name=member.shown))
+
+    return explain
+
+
+_ANY_SENT = N_("any field but Authorization, in requests without cookies and logins")
+_ANY_READ = N_("any field, of answers to requests without cookies and logins")
+_APP = re.compile(rb"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+")
+
+
+def _requested_with(value: Piece, _: Setting) -> Iterator[Gloss]:
+    """X-Requested-With: by scripts XMLHttpRequest, by Android's WebView the name of its app."""
+    if value.octets.lower() == b"xmlhttprequest":
+        yield value.says(Sentence("a script of the page, as jQuery and others mark it"))
+    elif _APP.fullmatch(value.octets):
+        yield value.says(Sentence("a page within the Android app {name}", name=value.shown))
+    else:
+        yield value.says(Sentence("as {word} says", word=value.shown))
 
 
 _PURPOSES = {
@@ -133,23 +159,23 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"upgrade-insecure-requests": choice({"1": N_("yes: the server may redirect to https")}),
     b"dnt": choice({"1": N_("the user does not want to be tracked"), "0": N_("the user allows tracking")}),
     b"sec-gpc": choice({"1": N_("yes: the user objects; some laws make this binding")}),
-    b"x-requested-with": choice({"xmlhttprequest": N_("a script of the page, as jQuery and others mark it")}),
+    b"x-requested-with": _requested_with,
     b"origin": _origin,
     b"referer": _address,
     b"service-worker": choice({"script": N_("the script of a service worker")}),
     b"access-control-request-method": _methods,
-    b"access-control-request-headers": _fields,
+    b"access-control-request-headers": _fields(_ANY_SENT),
     b"access-control-allow-origin": _allowed_origin,
     b"access-control-allow-methods": _methods,
-    b"access-control-allow-headers": _fields,
-    b"access-control-expose-headers": _fields,
+    b"access-control-allow-headers": _fields(_ANY_SENT),
+    b"access-control-expose-headers": _fields(_ANY_READ),
     b"access-control-allow-credentials": _only_true,
     b"access-control-request-private-network": _only_true,
     b"access-control-allow-private-network": _only_true,
     b"timing-allow-origin": _timing_origins,
     b"cross-origin-resource-policy": choice(
         {
-            "same-origin": N_("only pages of the same scheme, host and port"),
+            "same-origin": N_("only pages of the same origin (scheme, host and port)"),
             "same-site": N_("only pages of the same site"),
             "cross-origin": N_("pages of any site"),
         }
@@ -157,7 +183,7 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"cross-origin-opener-policy": choice(
         {
             "unsafe-none": N_("they stay connected, as without this field"),
-            "same-origin": N_("they are cut off, but for those of the same site"),
+            "same-origin": N_("they are cut off, but for those of the same origin that say the same"),
             "same-origin-allow-popups": N_("they are cut off, but for windows that the page opens itself"),
             "noopener-allow-popups": N_("whoever opens this page is cut off from it"),
         }

@@ -12,7 +12,7 @@ import re
 from httpwire.language import N_, Sentence
 from httpwire.views.explain.moments import date, told_seconds, told_time
 from httpwire.views.explain.values.media import told_size
-from httpwire.views.explain.values.shapes import choice, not_a_number, unknown
+from httpwire.views.explain.values.shapes import not_a_number, unknown
 from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
@@ -52,6 +52,32 @@ _REQUEST = {
     "no-transform": N_("proxies must not change the content"),
     "only-if-cached": N_("the answer is to come from a cache, or not at all (504)"),
 }
+# Where a directive is defined: 5.2.1 and 5.2.2 are of RFC 9111.
+_IN_REQUESTS = {
+    "max-age": "RFC 9111 5.2.1.1",
+    "max-stale": "RFC 9111 5.2.1.2",
+    "min-fresh": "RFC 9111 5.2.1.3",
+    "no-cache": "RFC 9111 5.2.1.4",
+    "no-store": "RFC 9111 5.2.1.5",
+    "no-transform": "RFC 9111 5.2.1.6",
+    "only-if-cached": "RFC 9111 5.2.1.7",
+    "stale-if-error": "RFC 5861 4",
+}
+_IN_RESPONSES = {
+    "max-age": "RFC 9111 5.2.2.1",
+    "must-revalidate": "RFC 9111 5.2.2.2",
+    "must-understand": "RFC 9111 5.2.2.3",
+    "no-cache": "RFC 9111 5.2.2.4",
+    "no-store": "RFC 9111 5.2.2.5",
+    "no-transform": "RFC 9111 5.2.2.6",
+    "private": "RFC 9111 5.2.2.7",
+    "proxy-revalidate": "RFC 9111 5.2.2.8",
+    "public": "RFC 9111 5.2.2.9",
+    "s-maxage": "RFC 9111 5.2.2.10",
+    "stale-while-revalidate": "RFC 5861 3",
+    "stale-if-error": "RFC 5861 4",
+    "immutable": "RFC 8246 2",
+}
 # Directives whose name alone says something already.
 _MAX_STALE = N_("an answer may be stale, by however much")
 _SOME_FIELDS = {
@@ -62,7 +88,8 @@ _SOME_FIELDS = {
 
 def _directives(value: Piece, setting: Setting) -> Iterator[Gloss]:
     """Cache-Control: a directive means one thing in a request and another in a response."""
-    table = _REQUEST if setting.direction is Direction.REQUEST else _RESPONSE
+    asked = setting.direction is Direction.REQUEST
+    table, sections = (_REQUEST, _IN_REQUESTS) if asked else (_RESPONSE, _IN_RESPONSES)
     told = set()
     for member in value.members():
         name, argument = member.pair()
@@ -74,7 +101,7 @@ def _directives(value: Piece, setting: Setting) -> Iterator[Gloss]:
                 )
             )
         else:
-            yield member.says(_directive(name, argument, table))
+            yield member.says(_directive(name, argument, table), sections.get(name.word, ""))
         told.add(name.word)
 
 
@@ -181,7 +208,11 @@ def _expires(value: Piece, setting: Setting) -> Iterator[Gloss]:
 
 def _age(value: Piece, _: Setting) -> Iterator[Gloss]:
     time = told_seconds(value)
-    yield value.says(Sentence("a cache got it from the server {time} ago", time=time) if time else not_a_number(value))
+    yield value.says(
+        Sentence("a cache got it from the server, or had it confirmed there, {time} ago", time=time)
+        if time
+        else not_a_number(value)
+    )
 
 
 def _retry(value: Piece, setting: Setting) -> Iterator[Gloss]:
@@ -228,6 +259,7 @@ _CACHED = {
     "updating": N_("stale, from the cache while it asks anew"),
     "revalidated": N_("from the cache, after the server said that nothing has changed"),
     "bypass": N_("the cache was passed by"),
+    "prerender": N_("made in advance, and kept"),
     "dynamic": N_("not a content that this cache keeps"),
     "hit, hit": N_("from the cache, of two caches in a row"),
     "miss, miss": N_("in neither of two caches in a row: the server was asked"),
@@ -238,6 +270,16 @@ _CACHED = {
     "refreshhit from cloudfront": N_("from the cache, after the server said that nothing has changed"),
     "error from cloudfront": N_("CloudFront gives an error"),
 }
+
+
+_FOUND = re.compile(rb"(?:[a-z]+_)*(hit|miss)\b[^,]*", re.DOTALL | re.IGNORECASE)
+
+
+def _cached(value: Piece, _: Setting) -> Iterator[Gloss]:
+    """X-Cache and its like: each cache has words of its own, and most begin with hit or miss."""
+    found = _FOUND.fullmatch(value.octets)
+    says = _CACHED.get(value.shown.lower()) or (_CACHED[found[1].decode("ascii").lower()] if found else None)
+    yield value.says(Sentence(says) if says else Sentence("in the words of this cache: {text}", text=value.shown))
 
 
 def _remembered(value: Piece, _: Setting) -> Iterator[Gloss]:
@@ -282,8 +324,13 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"warning": _warnings,
     b"deprecation": _deprecation,
     b"pragma": _pragma,
-    b"x-cache": choice(_CACHED),
-    b"cf-cache-status": choice(_CACHED),
-    b"x-cache-status": choice(_CACHED),
+    b"x-cache": _cached,
+    b"cf-cache-status": _cached,
+    b"x-cache-status": _cached,
+    b"x-proxy-cache": _cached,
+    b"x-litespeed-cache": _cached,
+    b"x-nextjs-cache": _cached,
+    b"x-vercel-cache": _cached,
+    b"x-drupal-cache": _cached,
     b"access-control-max-age": _remembered,
 }

@@ -7,7 +7,7 @@ are secrets as often as not, so that only their length is told.
 from __future__ import annotations
 
 from httpwire.language import N_, Amount, Sentence
-from httpwire.views.explain.moments import date, told_seconds
+from httpwire.views.explain.moments import date, instant, told_seconds
 from httpwire.views.explain.values.shapes import unknown
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from httpwire.views.explain.syntax import Piece
     from httpwire.views.explain.values.shapes import Explainer
 
-_PREFIXES = (  # RFC 6265bis 4.1.3
+_PREFIXES = (  # rfc6265bis 4.1.3
     (b"__host-", N_("__Host-: only this very host could have set it, over https")),
     (b"__secure-", N_("__Secure-: it could be set over https only")),
 )
@@ -47,6 +47,7 @@ _SAME_SITE = {
     "lax": N_("not sent when another site causes the request, except when the user follows a link"),
     "none": N_("sent also when another site causes the request; it has to be Secure then"),
 }
+_LONG_OVER = 1_293_840_000  # 2011, when RFC 6265 came: whoever says an earlier date means to delete
 
 
 def _cookie(pair: Piece) -> Sentence:
@@ -95,15 +96,18 @@ def _set_cookie(value: Piece, setting: Setting) -> Iterator[Gloss]:
 def _attribute(member: Piece, name: str, argument: Piece | None, setting: Setting) -> Iterator[Gloss]:
     section = "RFC 6265 5.2"
     if name in _FLAGS:
-        yield member.says(Sentence(_FLAGS[name]), section)
+        yield member.says(Sentence(_FLAGS[name]), "CHIPS" if name == "partitioned" else section)
     elif name == "samesite" and argument:
         says = _SAME_SITE.get(argument.word)
-        yield member.says(Sentence(says), "RFC 6265bis 5.6.7") if says else unknown(member)
+        yield member.says(Sentence(says), "IETF draft rfc6265bis") if says else unknown(member)
     elif name == "expires" and argument:
         when = list(date(argument, setting))
         yield from when[:-1]
         start = when[-1].start if len(when) > 1 else member.start  # nothing overlaps the day of the week
+        then = instant(argument.octets)
         until = Sentence("kept until {when}", when=when[-1].sentence)
+        if then is not None and then < _LONG_OVER:
+            until = Sentence("it is to be deleted at once: kept until {when}", when=when[-1].sentence)
         yield member.part(start - member.start).says(until, section)
     elif name == "max-age" and argument:
         yield member.says(_kept(argument), section)
@@ -116,7 +120,8 @@ def _attribute(member: Piece, name: str, argument: Piece | None, setting: Settin
         yield member.says(Sentence("sent for paths that begin with {path}", path=argument.shown), section)
     elif name == "priority" and argument:
         yield member.says(
-            Sentence("how soon Chrome forgets it where it has too many: {priority}", priority=argument.shown)
+            Sentence("how soon Chrome forgets it where it has too many: {priority}", priority=argument.shown),
+            "IETF draft cookie-priority",
         )
     else:
         yield unknown(member)

@@ -103,7 +103,7 @@ def language(tag: Piece) -> Sentence:
     """The language that `tag` names, with its region or script."""
     if not _TAG.fullmatch(tag.octets):
         return Sentence("{tag}, which is not the tag of a language", tag=tag.shown)
-    first, *subtags = tag.octets.decode("ascii").lower().split("-", 2)
+    first, *subtags = tag.octets.decode("ascii").lower().split("-")
     if first not in _LANGUAGES:
         return Sentence("the language {tag}", tag=tag.shown)
     name = Sentence(_LANGUAGES[first])
@@ -111,4 +111,7 @@ def language(tag: Piece) -> Sentence:
         return name
     if len(subtags) == 1 and subtags[0] in _REGIONS:
         return Sentence("{language} ({region})", language=name, region=Sentence(_REGIONS[subtags[0]]))
+    if len(subtags) == 2 and all(subtag in _REGIONS for subtag in subtags):
+        script, region = (Sentence(_REGIONS[subtag]) for subtag in subtags)
+        return Sentence("{language} ({script}, {region})", language=name, script=script, region=region)
     return Sentence("{language} ({region})", language=name, region=tag.shown)

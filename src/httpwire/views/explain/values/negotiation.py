@@ -6,6 +6,8 @@ Out: a gloss for each member of the list, with its preference in words (RFC 9110
 
 from __future__ import annotations
 
+import re
+
 from httpwire.language import N_, Sentence
 from httpwire.views.explain.values.languages import language
 from httpwire.views.explain.values.media import CODINGS, media_type
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from httpwire.views.explain.gloss import Gloss, Setting
     from httpwire.views.explain.syntax import Piece
     from httpwire.views.explain.values.shapes import Explainer
+
+_RANKED = re.compile(rb";[ \t]*[qQ][ \t]*=")
 
 
 def _preferred(says: Sentence, weight: Piece | None) -> Sentence:
@@ -44,6 +48,7 @@ def _weighed(named: Callable[[Piece, list[Piece]], Sentence]) -> Explainer:
 
     def explain(value: Piece, _: Setting) -> Iterator[Gloss]:
         told = set()
+        ranked = _RANKED.search(value.octets)  # without any weight, all are as welcome, and none is most
         for member in value.members():
             what, parameters = member.parameters()
             weight, others = None, []
@@ -53,7 +58,9 @@ def _weighed(named: Callable[[Piece, list[Piece]], Sentence]) -> Explainer:
                     weight = setting or parameter
                 else:
                     others.append(parameter)
-            says = _preferred(named(what, others), weight)
+            says = named(what, others)
+            if ranked:
+                says = _preferred(says, weight)
             key = (what.octets.lower(), *(other.octets for other in others))
             if key in told:
                 says = Sentence("{what}; it was listed before", what=says)
@@ -116,8 +123,8 @@ _VARIED = {
     "accept-language": N_("the languages that the user prefers"),
     "accept": N_("the types of content that the client can use"),
     "user-agent": N_("the client's program; caches then keep a great many copies"),
-    "cookie": N_("the cookies: in effect, each user gets another answer"),
-    "origin": N_("the site whose page or script sends the request"),
+    "cookie": N_("the cookies, so that in effect each user gets another answer"),
+    "origin": N_("the origin (scheme, host and port) of the page that sends the request"),
 }
 
 

@@ -237,6 +237,20 @@ def _trace(value: Piece, _: Setting) -> Iterator[Gloss]:
     )
 
 
+_RAY = re.compile(rb"([0-9a-f]+)-([A-Z]{3})")
+
+
+def _ray(value: Piece, _: Setting) -> Iterator[Gloss]:
+    found = _RAY.fullmatch(value.octets)
+    if not found:
+        yield value.says(Sentence(_NUMBER, text=value.shown))
+        return
+    yield value.part(*found.span(1)).says(Sentence("the number of the request"))
+    place = value.part(*found.span(2))
+    yield place.says(Sentence("the place, named after the airport {code}", code=place.shown))
+
+
+_REQUESTS = N_("{number} requests")
 _NUMBER = N_("the number {text}")
 _SCHEMES = {"http": N_("over http, without encryption"), "https": N_("over https, encrypted")}
 _ONE_ADDRESS = N_("the address {text}")
@@ -264,7 +278,19 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"traceparent": _trace,
     b"x-request-id": text(_NUMBER),
     b"x-correlation-id": text(_NUMBER),
-    b"cf-ray": text(_NUMBER),
+    b"cf-ray": _ray,
+    b"cf-ipcountry": text(N_("the country with the code {text}")),
+    b"speculation-rules": text(_ONE_ADDRESS),
+    b"x-pingback": _address,
+    b"ratelimit-limit": number(_REQUESTS),
+    b"ratelimit-remaining": number(_REQUESTS),
+    b"x-ratelimit-limit": number(_REQUESTS),
+    b"x-ratelimit-remaining": number(_REQUESTS),
+    b"x-envoy-upstream-service-time": number(N_("{number} milliseconds")),
+    b"x-amz-request-id": text(_NUMBER),
+    b"x-amz-id-2": text(_NUMBER),
+    b"x-amzn-trace-id": text(_NUMBER),
+    b"x-ms-request-id": text(_NUMBER),
     b"x-amz-cf-id": text(_NUMBER),
     b"from": text(N_("the mail address {text}")),
     b"x-accel-buffering": choice({"no": N_("no: it passes on each part at once"), "yes": N_("yes")}),

@@ -41,6 +41,7 @@ _SCHEMES = {
     "token": N_("a token; whoever has it gets in"),
     "privatetoken": N_("PrivateToken: proof of being trusted, without telling who it is"),
 }
+_TOKENS = {"bearer": "RFC 6750 2.1", "dpop": "RFC 9449 7.1"}
 
 
 def _scheme(piece: Piece) -> Gloss:
@@ -63,7 +64,7 @@ def _credentials(value: Piece, _: Setting) -> Iterator[Gloss]:
             if rest.octets.startswith(b"eyJ")
             else Sentence("a secret token")
         )
-        yield rest.says(kind, "RFC 6750 2.1")
+        yield rest.says(kind, _TOKENS.get(scheme.word, "RFC 9110 11.4"))
     elif rest.octets:
         yield rest.says(Sentence("the proof itself, in the form of this scheme"), "RFC 9110 11.4")
 
@@ -127,7 +128,9 @@ def _transport(value: Piece, _: Setting) -> Iterator[Gloss]:
         elif name.word == "includesubdomains":
             yield member.says(Sentence("for all hosts under this one as well"))
         elif name.word == "preload":
-            yield member.says(Sentence("the site may be put on the list that browsers bring along"))
+            yield member.says(
+                Sentence("the site may be put on the list that browsers bring along; this word is not in the standard")
+            )
         else:
             yield unknown(member)
 
@@ -166,11 +169,50 @@ _BARE = {
     "block-all-mixed-content": N_("nothing is loaded over http; obsolete"),
     "sandbox": N_("the page runs locked in, without any permission"),
 }
+_ELSEWHERE = {
+    "upgrade-insecure-requests": "W3C Upgrade Insecure Requests 3.1",
+    "block-all-mixed-content": "W3C Mixed Content",
+}
 _SOURCES = {
     b"'none'": N_("nothing"),
-    b"'self'": N_("its own site"),
+    b"'self'": N_("its own origin"),
     b"*": N_("anywhere"),
+    b"'unsafe-inline'": N_("what is written in the page itself ('unsafe-inline')"),
+    b"'unsafe-eval'": N_("code made from text ('unsafe-eval')"),
+    b"'wasm-unsafe-eval'": N_("WebAssembly made from bytes ('wasm-unsafe-eval')"),
+    b"'unsafe-hashes'": N_("what is written in attributes, with its checksum ('unsafe-hashes')"),
+    b"'strict-dynamic'": N_("what an allowed script loads ('strict-dynamic')"),
+    b"'report-sample'": N_("with the beginning of the code in reports ('report-sample')"),
+    b"http:": N_("anything over http or https (http:)"),
+    b"https:": N_("anything over https (https:)"),
+    b"data:": N_("what stands in the address itself (data:)"),
+    b"blob:": N_("what the page has made in the browser (blob:)"),
 }
+_NONCE = re.compile(rb"(?i)'nonce-[^']*'")
+_HASH = re.compile(rb"(?i)'sha(?:256|384|512)-[^']*'")
+# Directives that take other words than sources.
+_NO_SOURCES = ("sandbox", "report-uri", "report-to", "require-trusted-types-for", "trusted-types", "require-sri-for")
+_MOST = 8  # sources that are put in words
+
+
+def _named(sources: Piece) -> object:
+    """What a list of sources lets in."""
+    listed: object = None
+    for index, source in enumerate(sources.members(b" ")):
+        says = _SOURCES.get(source.octets.lower())
+        one: object = source.shown
+        if index == _MOST:
+            one = "..."
+        elif says:
+            one = Sentence(says)
+        elif _NONCE.fullmatch(source.octets):
+            one = Sentence("what bears the right nonce, a number used once")
+        elif _HASH.fullmatch(source.octets):
+            one = Sentence("what has this checksum: {hash}", hash=source.shown)
+        listed = Sentence("{one}, {other}", one=listed, other=one) if listed else one
+        if index == _MOST:
+            break
+    return listed or Sentence("nothing")
 
 
 def _policy(value: Piece, _: Setting) -> Iterator[Gloss]:
@@ -179,11 +221,10 @@ def _policy(value: Piece, _: Setting) -> Iterator[Gloss]:
         name = next(member.members(b" "))
         sources = member.part(len(name.octets))
         if not sources.octets and name.word in _BARE:
-            yield member.says(Sentence(_BARE[name.word]))
+            yield member.says(Sentence(_BARE[name.word]), _ELSEWHERE.get(name.word, ""))
         elif name.word in _POLICIES:
-            plain = _SOURCES.get(sources.octets)
-            named = Sentence(plain) if plain else sources.shown
-            yield member.says(Sentence(_POLICIES[name.word], sources=named or Sentence("nothing")))
+            named = (sources.shown or Sentence("nothing")) if name.word in _NO_SOURCES else _named(sources)
+            yield member.says(Sentence(_POLICIES[name.word], sources=named))
         else:
             yield unknown(member)
 
@@ -203,7 +244,7 @@ def _permissions(value: Piece, _: Setting) -> Iterator[Gloss]:
         elif allowed == b"*":
             yield member.says(Sentence("this page and all within it may use {feature}", feature=name))
         elif allowed in (b"self", b"(self)"):
-            yield member.says(Sentence("only this site may use {feature}", feature=name))
+            yield member.says(Sentence("only the origin of this page may use {feature}", feature=name))
         else:
             yield member.says(
                 Sentence("only these may use {feature}: {sites}", feature=name, sites=visible(allowed, 60))
@@ -213,12 +254,12 @@ def _permissions(value: Piece, _: Setting) -> Iterator[Gloss]:
 _REFERRER = {
     "no-referrer": N_("nothing is ever told"),
     "no-referrer-when-downgrade": N_("the full address, except from https to http"),
-    "origin": N_("only the site, never the page"),
-    "origin-when-cross-origin": N_("the full address to the same site, to others only the site"),
-    "same-origin": N_("the full address to the same site, to others nothing"),
-    "strict-origin": N_("only the site, and from https to http nothing"),
+    "origin": N_("only the origin (scheme, host and port), never the page"),
+    "origin-when-cross-origin": N_("the full address to the same origin, to others only the origin"),
+    "same-origin": N_("the full address to the same origin, to others nothing"),
+    "strict-origin": N_("only the origin, and from https to http nothing"),
     "strict-origin-when-cross-origin": N_(
-        "to the same site the full address, to others only the site, to http nothing; browsers do so anyway"
+        "the full address to the same origin, to others the origin, from https to http nothing; browsers do so anyway"
     ),
     "unsafe-url": N_("the full address, to everyone"),
 }
@@ -251,7 +292,7 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"x-frame-options": choice(
         {
             "deny": N_("no page may"),
-            "sameorigin": N_("only pages of the same site may"),
+            "sameorigin": N_("only pages of the same origin (scheme, host and port) may"),
             "allowall": N_("no value of the specification; browsers let every page"),
         }
     ),
@@ -284,4 +325,5 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"reporting-endpoints": _reports,
     b"report-to": _json,
     b"nel": _json,
+    b"cf-visitor": _json,
 }
