@@ -403,6 +403,15 @@ def test_each_field_of_a_common_program_is_explained(head: bytes, direction: Dir
             "CF-Ray: 9a1b2c-NRT",
             [("9a1b2c", "the number of the request"), ("NRT", "the place, named after the airport NRT")],
         ),
+        ('CF-Visitor: {"scheme":"https"}', [('{"scheme":"https"}', "over https, encrypted")]),
+        (
+            "User-Agent: (Linux; Android 10; K)",
+            [
+                ("Linux", "Linux"),
+                ("Android 10", "Android; Chrome says 10 on every newer version, too"),
+                ("K", "Chrome says K for every model of device"),
+            ],
+        ),
         ("CF-Ray: 9a1b2c", [("9a1b2c", "the number 9a1b2c")]),
         (
             "X-Requested-With: XMLHttpRequest",

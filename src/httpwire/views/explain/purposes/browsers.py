@@ -100,7 +100,7 @@ FIELDS: dict[bytes, tuple[str, str]] = {
     b"x-content-type-options": (N_("whether the browser may guess another type than Content-Type says"), "Fetch 3"),
     b"x-xss-protection": (N_("a filter of old browsers against injected scripts; today's have none"), ""),
     b"x-permitted-cross-domain-policies": (N_("whether Flash and PDF may load data across sites"), ""),
-    b"x-download-options": (N_("Internet Explorer: downloads are not opened at once"), ""),
+    b"x-download-options": (N_("whether Internet Explorer opens downloads at once"), ""),
     b"x-dns-prefetch-control": (N_("whether the browser looks up the names in links in advance"), ""),
     b"x-ua-compatible": (N_("as which version Internet Explorer behaves"), ""),
     b"x-robots-tag": (N_("what search engines may do with the page"), ""),

@@ -87,7 +87,7 @@ _COMMENTS = (
     (rb"Wayland", N_("the display system Wayland, on Linux")),
     (rb"Linux x86_64", N_("Linux on a 64-bit processor of Intel or AMD")),
     (rb"Linux aarch64", N_("Linux on a 64-bit ARM processor")),
-    (rb"Linux .*", N_("Linux")),
+    (rb"Linux(?: .*)?", N_("Linux")),
     (rb"Windows NT 10\.0", N_("Windows 10 or 11, which say the same")),
     (rb"Windows NT 6\.1", N_("Windows 7")),
     (rb"Windows.*", N_("Windows")),

@@ -279,6 +279,7 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"x-request-id": text(_NUMBER),
     b"x-correlation-id": text(_NUMBER),
     b"cf-ray": _ray,
+    b"cf-visitor": choice({f'{{"scheme":"{scheme}"}}': says for scheme, says in _SCHEMES.items()}),
     b"cf-ipcountry": text(N_("the country with the code {text}")),
     b"speculation-rules": text(_ONE_ADDRESS),
     b"x-pingback": _address,

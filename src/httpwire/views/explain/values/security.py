@@ -325,5 +325,4 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"reporting-endpoints": _reports,
     b"report-to": _json,
     b"nel": _json,
-    b"cf-visitor": _json,
 }
