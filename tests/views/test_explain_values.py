@@ -554,6 +554,18 @@ def test_a_value_of_very_many_parts_says_how_much_is_left() -> None:
     assert len(explain_value(b"accept", b"a/b," * 64, ASKED)) == 64
 
 
+def test_a_client_is_no_server_and_a_web_view_no_safari() -> None:
+    assert said("User-Agent: Python/3.13 aiohttp/3.14", ASKED) == [
+        ("Python/3.13", "Python, version 3.13, as a part of the client"),
+        ("aiohttp/3.14", "the library aiohttp for programs, version 3.14"),
+    ]
+    assert said("Server: Python") == [("Python", "Python, as a part of the server")]
+    view = "Android's WebView: the page is shown within an app"
+    spoken = said("User-Agent: (Android 16; wv) Version/4.0 Chrome/140.0.0.0 Mobile Safari/537.36", ASKED)
+    assert spoken[:3] == [("Android 16", "Android"), ("wv", view), ("Version/4.0", view)]
+    assert said("User-Agent: Version/18.6", ASKED)[0][1].startswith("the version 18.6 of Safari")
+
+
 def test_names_have_no_case() -> None:
     assert said("hOST: x:1") == said("Host: x:1") != []
     assert purpose(b"hOST") == purpose(b"host")

@@ -11,6 +11,7 @@ import re
 from httpwire.language import N_, Sentence
 from httpwire.views.explain.syntax import Piece
 from httpwire.views.explain.values.shapes import choice, number, text, unknown, words
+from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _KINDS = {  # with a version, and without
     "framework": (N_("the framework {name}, version {version}"), N_("the framework {name}")),
     "server": (N_("the web server {name}, version {version}"), N_("the web server {name}")),
     "module": (N_("{name}, version {version}, as a part of the server"), N_("{name}, as a part of the server")),
+    "part": (N_("{name}, version {version}, as a part of the client"), N_("{name}, as a part of the client")),
 }
 _PRODUCTS = {
     "browser": "chromium headlesschrome firefox edg edge edga edgios opr opera vivaldi samsungbrowser fxios crios "
@@ -56,7 +58,7 @@ _PRODUCTS = {
     "tool": "curl wget wget2 httpie xh ab siege wrk hey vegeta aria2 apachebench lwp-request httpwire insomnia",
     "library": "python-requests python-urllib urllib3 python-urllib3 aiohttp python-httpx go-http-client okhttp axios "
     "node-fetch undici node libcurl libwww-perl lwp java apache-httpclient ruby guzzlehttp postmanruntime got reqwest "
-    "dart scrapy deno bun faraday rest-client winhttp cfnetwork dalvik",
+    "java-http-client dart scrapy deno bun faraday rest-client winhttp cfnetwork dalvik",
     "robot": "googlebot bingbot applebot yandexbot baiduspider duckduckbot gptbot oai-searchbot claudebot ccbot "
     "ahrefsbot semrushbot facebookexternalhit twitterbot slackbot linkedinbot amazonbot bytespider petalbot "
     "censysinspect googleother uptimerobot zgrab",
@@ -99,6 +101,7 @@ _COMMENTS = (
     (rb"CPU (?:iPhone )?OS [0-9_]+ like Mac OS X", N_("iOS or iPadOS; Safari says 18 on newer ones, too")),
     (rb"Android 10", N_("Android; Chrome says 10 on every newer version, too")),
     (rb"Android(?: [0-9.]+)?", N_("Android")),
+    (rb"wv", N_("Android's WebView: the page is shown within an app")),
     (rb"K", N_("Chrome says K for every model of device")),
     (rb"CrOS .*", N_("ChromeOS")),
     (rb"rv:[0-9.]+", N_("the version of the engine, the same as Firefox's (frozen at 109 for some versions)")),
@@ -113,17 +116,18 @@ _COMMENTS = (
 )  # fmt: skip
 
 
-def _products(value: Piece, _: Setting) -> Iterator[Gloss]:
+def _products(value: Piece, setting: Setting) -> Iterator[Gloss]:
     """Products with their versions, and comments in parentheses."""
     position, kin = 0, b"Chrome/" in value.octets or b"Chromium/" in value.octets
+    asked = setting.direction is Direction.REQUEST
     while position < len(value.octets):
         word = _WORD.match(value.octets, position)
         if word:
-            yield _product(value.part(*word.span()), chrome=kin)
+            yield _product(value.part(*word.span()), chrome=kin, asked=asked)
             position = word.end()
         elif value.octets[position : position + 1] == b"(":
             stop = _comment_stop(value.octets, position)
-            yield from _comment(value.part(position, stop))
+            yield from _comment(value.part(position, stop), asked=asked)
             position = stop
         else:
             position += 1
@@ -139,12 +143,14 @@ def _comment_stop(octets: bytes, position: int) -> int:
     return len(octets)
 
 
-def _product(product: Piece, *, chrome: bool) -> Gloss:
+def _product(product: Piece, *, chrome: bool, asked: bool) -> Gloss:
     name, version = product.pair(b"/")
     key = name.shown.lower()
     number = version.shown if version else ""
     if key == "safari" and not chrome:
         return product.says(Sentence("Safari's engine, or one that claims to be it; Version says which Safari"))
+    if key == "version" and chrome:
+        return product.says(Sentence("Android's WebView: the page is shown within an app"))
     if key == "chrome" and version and _REDUCED.fullmatch(version.octets):
         major = number.partition(".")[0]
         sentence = Sentence(
@@ -156,6 +162,7 @@ def _product(product: Piece, *, chrome: bool) -> Gloss:
         return product.says(Sentence(says, version=number))
     kind = _KNOWN.get(key)
     if kind:
+        kind = "part" if kind == "module" and asked else kind
         says = _KINDS[kind][0 if number else 1]
         return product.says(Sentence(says, name=_NAMES.get(key, name.shown), version=number))
     if number:
@@ -163,7 +170,7 @@ def _product(product: Piece, *, chrome: bool) -> Gloss:
     return product.says(Sentence("the product {name}", name=name.shown))
 
 
-def _comment(comment: Piece) -> Iterator[Gloss]:
+def _comment(comment: Piece, *, asked: bool) -> Iterator[Gloss]:
     closing = len(comment.octets) - comment.octets.endswith(b")")
     inside = comment.part(1, closing)
     if not comment.octets.endswith(b")"):
@@ -180,7 +187,7 @@ def _comment(comment: Piece) -> Iterator[Gloss]:
         else:
             name, version = part.pair(b"/")
             if version and name.shown.lower() in _KNOWN:
-                yield _product(part, chrome=False)
+                yield _product(part, chrome=False, asked=asked)
             else:
                 yield part.says(Sentence("a remark: {text}", text=part.shown), "RFC 9110 5.6.5")
 
