@@ -398,6 +398,30 @@ def test_each_field_of_a_common_program_is_explained(head: bytes, direction: Dir
             "X-Cache: TCP_MISS from proxy.example",
             [("TCP_MISS from proxy.example", "not in the cache: the server was asked")],
         ),
+        (
+            'Cross-Origin-Opener-Policy: same-origin-allow-popups; report-to="gws"; x',
+            [
+                ("same-origin-allow-popups", "they are cut off, but for windows that the page opens itself"),
+                ('report-to="gws"', "the name of where breaches are reported: gws"),
+                ("x", "x: not a value of the specification; recipients ignore it"),
+            ],
+        ),
+        (
+            "Cross-Origin-Embedder-Policy-Report-Only: odd",
+            [("odd", "odd: not a value of the specification; recipients ignore it")],
+        ),
+        (
+            'Clear-Site-Data: "executionContexts"',
+            [('"executionContexts"', "the state of open pages, by a reload")],
+        ),
+        ("X-UA-Compatible: IE=edge", [("IE=edge", "as its newest version")]),
+        (
+            "Set-Cookie: a=b; Expires=Session",
+            [
+                ("a=b", "the cookie a, whose value has 1 byte"),
+                ("Session", "this is not a date that exists, in a form that HTTP knows"),
+            ],
+        ),
         ("X-Cache: CONFIG_NOCACHE", [("CONFIG_NOCACHE", "in the words of this cache: CONFIG_NOCACHE")]),
         (
             "CF-Ray: 9a1b2c-NRT",

@@ -324,7 +324,11 @@ EXPLAINERS: dict[bytes, Explainer] = {
     b"critical-ch": _critical,
     b"x-runtime": number(N_("{number} seconds"), decimal=True),
     b"x-ua-compatible": words(
-        {"ie=edge": N_("as its newest version"), "chrome=1": N_("with the engine of Chrome Frame, long gone")},
+        {
+            "ie=edge": N_("as its newest version"),
+            "ie=edge,chrome=1": N_("as its newest version, or with the engine of Chrome Frame, long gone"),
+            "chrome=1": N_("with the engine of Chrome Frame, long gone"),
+        },
         N_("as {word}"),
         b";",
     ),

@@ -14,7 +14,7 @@ from httpwire.views.explain.values.shapes import choice, unknown, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from httpwire.views.explain.gloss import Gloss, Setting
     from httpwire.views.explain.syntax import Piece
@@ -56,6 +56,7 @@ _DEST = {
     "sharedworker": N_("a script in the background that several pages share"),
     "speculationrules": N_("rules for what to load in advance"),
     "style": N_("a style sheet of the page"),
+    "text": N_("text as a module"),
     "track": N_("subtitles of a video"),
     "video": N_("a video in the page"),
     "webidentity": N_("a login with another site's account"),
@@ -141,6 +142,38 @@ def _only_true(value: Piece, _: Setting) -> Iterator[Gloss]:
     yield value.says(Sentence(_YES)) if good else unknown(value)
 
 
+_OPENER = {
+    "unsafe-none": N_("they stay connected, as without this field"),
+    "same-origin": N_("they are cut off, but for those of the same origin that say the same"),
+    "same-origin-allow-popups": N_("they are cut off, but for windows that the page opens itself"),
+    "noopener-allow-popups": N_("whoever opens this page is cut off from it"),
+}
+_EMBEDDER = {
+    "unsafe-none": N_("anything, as without this field"),
+    "require-corp": N_("only what allows it, by Cross-Origin-Resource-Policy or CORS"),
+    "credentialless": N_("anything, but it is asked for without cookies"),
+}
+
+
+def _reported(table: Mapping[str, str]) -> Explainer:
+    """A word of `table`, perhaps with where breaches are reported."""
+
+    def explain(value: Piece, _: Setting) -> Iterator[Gloss]:
+        word, parameters = value.parameters()
+        says = table.get(word.word)
+        yield word.says(Sentence(says)) if says else unknown(word)
+        for parameter in parameters:
+            name, argument = parameter.pair()
+            if name.word == "report-to" and argument:
+                yield parameter.says(
+                    Sentence("the name of where breaches are reported: {sources}", sources=argument.text)
+                )
+            else:
+                yield unknown(parameter)
+
+    return explain
+
+
 EXPLAINERS: dict[bytes, Explainer] = {
     b"sec-fetch-site": choice(_SITE),
     b"sec-fetch-mode": choice(_MODE),
@@ -180,21 +213,10 @@ EXPLAINERS: dict[bytes, Explainer] = {
             "cross-origin": N_("pages of any site"),
         }
     ),
-    b"cross-origin-opener-policy": choice(
-        {
-            "unsafe-none": N_("they stay connected, as without this field"),
-            "same-origin": N_("they are cut off, but for those of the same origin that say the same"),
-            "same-origin-allow-popups": N_("they are cut off, but for windows that the page opens itself"),
-            "noopener-allow-popups": N_("whoever opens this page is cut off from it"),
-        }
-    ),
-    b"cross-origin-embedder-policy": choice(
-        {
-            "unsafe-none": N_("anything, as without this field"),
-            "require-corp": N_("only what allows it, by Cross-Origin-Resource-Policy or CORS"),
-            "credentialless": N_("anything, but it is asked for without cookies"),
-        }
-    ),
+    b"cross-origin-opener-policy": _reported(_OPENER),
+    b"cross-origin-opener-policy-report-only": _reported(_OPENER),
+    b"cross-origin-embedder-policy": _reported(_EMBEDDER),
+    b"cross-origin-embedder-policy-report-only": _reported(_EMBEDDER),
     b"origin-agent-cluster": choice({"?1": N_("yes"), "?0": N_("no")}),
     b"x-dns-prefetch-control": choice({"on": N_("yes"), "off": N_("no")}),
     b"x-robots-tag": words(

@@ -101,12 +101,14 @@ def _attribute(member: Piece, name: str, argument: Piece | None, setting: Settin
         says = _SAME_SITE.get(argument.word)
         yield member.says(Sentence(says), "IETF draft rfc6265bis") if says else unknown(member)
     elif name == "expires" and argument:
-        when = list(date(argument, setting))
+        then, when = instant(argument.octets), list(date(argument, setting))
+        if then is None:
+            yield from when
+            return
         yield from when[:-1]
         start = when[-1].start if len(when) > 1 else member.start  # nothing overlaps the day of the week
-        then = instant(argument.octets)
         until = Sentence("kept until {when}", when=when[-1].sentence)
-        if then is not None and then < _LONG_OVER:
+        if then < _LONG_OVER:
             until = Sentence("it is to be deleted at once: kept until {when}", when=when[-1].sentence)
         yield member.part(start - member.start).says(until, section)
     elif name == "max-age" and argument:

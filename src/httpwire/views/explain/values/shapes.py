@@ -39,7 +39,7 @@ def words(table: Mapping[str, str], other: str = "", separator: bytes = b",") ->
     def explain(value: Piece, _: Setting) -> Iterator[Gloss]:
         told = set()
         for member in value.members(separator):
-            key = member.word or member.shown
+            key = member.word or member.shown.lower()
             says = Sentence(table[key]) if key in table else Sentence(other, word=member.shown) if other else None
             if key in told:
                 yield member.says(Sentence("{word}: listed before, and no different for that", word=member.shown))
