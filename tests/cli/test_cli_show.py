@@ -363,3 +363,74 @@ class TestLarge:
         (tmp_path / "chunks").write_bytes(octets)
         assert measured(tmp_path, "show", "-e", "chunks")[1] < 60 * MIB
         assert b"1,000,000 bytes in 1,000,000 chunks" in httpwire("show", "chunks").stdout
+
+
+# Secrets in whatever place and form.
+
+SECRET = b"sEcReT"
+PLACES = {
+    "request": b"GET / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n",
+    "LF alone": b"get / http/1.1\n%s\n\n",
+    "CR alone": b"GET / HTTP/1.1\rHost: a\r%s\r\r",
+    "behind a bare CR": b"GET / HTTP/1.1\r\nX: a\r%s\r\n\r\n",
+    "the first line": b"%s\r\n\r\n",
+    "cut off": b"GET / HTTP/1.1\r\nHost: a\r\n%s",
+    "garbage": b"\x00\x01%s",
+    "trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nno line\r\n%s\r\n\r\n",
+    "many chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 700 + b"0\r\n%s\r\n\r\n",
+    "broken chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 700 + b"z\r\n%s\r\n",
+    "a tunnel": b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\nGET / HTTP/1.1\r\n%s\r\n\r\n",
+    "after the end": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n%s\r\n\r\n",
+    "two lengths": b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n%s\r\n",
+}
+LINES = (
+    b"Authorization: Basic %s",
+    b"authorization:%s",
+    b" Authorization : Basic\r\n\t%s",
+    b"Authorization\r\n : Basic %s",
+    b"Authorization Basic %s",
+    b"Authorization\x00: Basic %s",
+    b"\xef\xbb\xbfProxy-Authorization: Basic %s==",
+    b"Authorization: Basic x\x00%s",
+    b"Cookie: a=b; c=%s",
+    b"Cookie; a=%s",
+    b"Cookie:\x00%s",
+    b"Set-Cookie: a=%s; Path=/",
+    b"Set-Cookie: ; a=%s",
+    b'Set-Cookie: a="b;%s"',
+    b"set-cookie:a=\r\n %s",
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_secret_is_seen_wherever_and_however_it_stands(place: str, tmp_path: Path, httpwire: Command) -> None:
+    names = []
+    for index, line in enumerate(LINES):
+        names.append(f"{index}.http")
+        (tmp_path / names[-1]).write_bytes(PLACES[place] % (line % SECRET))
+    whole = b"".join((tmp_path / name).read_bytes() for name in names)
+    for kind in ("request", "response"):
+        raw = httpwire("show", "--mask", "--raw", "--as", kind, *names).stdout
+        assert SECRET not in raw
+        assert re.sub(rb"[^\s*]", b".", raw.replace(b"*", b".")) == re.sub(rb"[^\s*]", b".", whole)
+        for form in (["--elements"], ["--json"], ["--html", "-"], ["--explain"]):
+            assert SECRET not in httpwire("show", "--mask", "--as", kind, *form, *names).stdout
+
+
+def test_a_folded_secret_is_masked_wherever_the_file_is_cut_into_blocks(tmp_path: Path, httpwire: Command) -> None:
+    line = b"Authorization: Basic\r\n %s\r\n" % SECRET
+    (tmp_path / "a").write_bytes(b"\xff\xfe\r\n" + b"x" * ((256 << 10) - 28) + b"\r\n" + line * 2)
+    assert SECRET not in httpwire("show", "--mask", "--raw", "a").stdout
+
+
+# More chunks than are listed.
+
+
+def test_trailers_behind_thousands_of_chunks_are_shown(tmp_path: Path, httpwire: Command) -> None:
+    for plain in range(5):  # the list of elements is cut anywhere in a chunk's lines
+        chunks = b"1\r\nx\r\n" * plain + b"1;a=b\r\nx\r\n" * 900
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        (tmp_path / "a").write_bytes(head + chunks + b"0\r\nX-Sum: 900\r\n\r\n")
+        shown = httpwire("show", "a").stdout
+        assert b"\ntrailer          X-Sum: 900\\r\\n\nend of trailers  \\r\\n\n" in shown
+        assert httpwire("show", "--html", "-", "a").status == 0

@@ -32,8 +32,8 @@ _PIECE = 4096  # octets of chunks that are read at once for them
 
 class Part(Record):
     """Octets `start` up to `stop` of one direction: a message with empty lines before it, or (`message` None) what is
-    none. `outside` are the elements outside the message's head; of very many chunks they are only the first, and
-    `whole` is False. `findings` deviate."""
+    none. `outside` are the elements outside the message's head; of very many chunks all but the first are one element,
+    and `whole` is False. `findings` deviate."""
 
     __slots__ = ()
     FIELDS = ("direction", "start", "stop", "message", "outside", "findings", "whole")
@@ -168,7 +168,7 @@ class Reading:
         return Part(self.direction, start, message.stop, message, tuple(outside), message.findings, whole=whole)
 
     def _chunks(self, message: Message, elements: list[Element]) -> tuple[list[Element], bool]:
-        """The parts of the first chunks in place of their run, and what follows the run, if that is all of them."""
+        """The parts of the first chunks in place of their run, and what follows it; whether that is all of them."""
         head = Stream(self.direction, methods=deque((None,)), detail=True)
         head.feed(message.head.raw if message.head else b"")
         shift = message.content_start - head.offset
@@ -179,7 +179,9 @@ class Reading:
                     if isinstance(event, Element):
                         _append(detailed, Element(event.kind, event.start + shift, event.stop + shift))
                 if len(detailed) > ELEMENTS:
-                    return detailed[:ELEMENTS], False
+                    listed = _whole_lines(detailed[:ELEMENTS])
+                    rest = Element(ElementKind.CHUNKED, listed[-1].stop, elements[0].stop)
+                    return [*listed, rest, *elements[1:]], False
         return [*detailed, *elements[1:]], True
 
 
@@ -190,6 +192,13 @@ def _append(elements: list[Element], element: Element) -> None:
         elements[-1] = joined
     else:
         elements.append(element)
+
+
+def _whole_lines(elements: list[Element]) -> list[Element]:
+    """Elements of chunks without those of a first line that is cut off."""
+    while elements and elements[-1].kind in (ElementKind.CHUNK_SIZE, ElementKind.CHUNK_EXTENSIONS):
+        elements.pop()
+    return elements
 
 
 def _last(stream: Stream) -> Iterator[list[Event]]:

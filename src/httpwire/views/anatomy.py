@@ -26,6 +26,7 @@ _CHUNK = frozenset((ElementKind.CHUNK_SIZE, ElementKind.CHUNK_EXTENSIONS))
 _RUNS = {
     ElementKind.CONTENT: N_("content"),
     ElementKind.CHUNK_DATA: N_("chunk data"),
+    ElementKind.CHUNKED: ElementKind.CHUNKED.value,
     ElementKind.TUNNEL: N_("tunnel"),
     ElementKind.UNDECIDED: N_("undecided"),
     ElementKind.EXTRA: N_("after the end"),
@@ -86,7 +87,6 @@ def anatomy_of(part: Part, source: Outgoing, most: int) -> Anatomy:
 
 def _rows(part: Part, source: Outgoing, most: int) -> Iterator[Row]:
     line: list[Element] = []
-    in_trailers = False
     elements = part.elements
     for index, element in enumerate(elements):
         if element.kind in _RUNS:
@@ -96,17 +96,11 @@ def _rows(part: Part, source: Outgoing, most: int) -> Iterator[Row]:
         line.append(element)
         following = elements[index + 1].kind if index + 1 < len(elements) else None
         if element.kind in LINE_ENDS or following is None or following in _RUNS:
-            in_trailers = in_trailers or (line[0].kind in _CHUNK and _is_last(line[0], source))
-            yield _row(part, line, source, in_trailers=in_trailers)
+            yield _row(part, line, source)
             line = []
 
 
-def _is_last(size: Element, source: Outgoing) -> bool:
-    """Whether a chunk's size is 0."""
-    return not source.read(size.start, min(size.stop, size.start + 4096)).strip(b"0")
-
-
-def _row(part: Part, line: list[Element], source: Outgoing, *, in_trailers: bool) -> Row:
+def _row(part: Part, line: list[Element], source: Outgoing) -> Row:
     start, stop = line[0].start, line[-1].stop
     kind = line[0].kind
     head = part.message.head if part.message else None
@@ -124,7 +118,7 @@ def _row(part: Part, line: list[Element], source: Outgoing, *, in_trailers: bool
     elif kind is ElementKind.MALFORMED:
         label = N_("malformed")
     else:
-        label = N_("trailer") if in_trailers else N_("field")
+        label = N_("trailer") if part.message and start >= part.message.content_start else N_("field")
     inside = head is not None and head.start <= start and stop <= head.stop
     octets = head.raw[start - head.start : stop - head.start] if head and inside else source.read(start, stop)
     return Row(label, start, stop, tuple(line), octets)

@@ -55,6 +55,7 @@ _OF_CONTENT = frozenset(
         ElementKind.CHUNK_SIZE,
         ElementKind.CHUNK_EXTENSIONS,
         ElementKind.CHUNK_DATA,
+        ElementKind.CHUNKED,
         ElementKind.LINE_END,
     )
 )
@@ -66,6 +67,7 @@ _BINARY_SHOWN = 128  # octets
 _RUN_SHOWN = {
     ElementKind.CONTENT: 40,
     ElementKind.CHUNK_DATA: 40,
+    ElementKind.CHUNKED: 40,
     ElementKind.UNDECIDED: 1024,
     ElementKind.EXTRA: 1024,
     ElementKind.TUNNEL: 1024,
