@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,26 @@ class TestSarif:
         assert {each["level"] for each in run["results"]} == {"error"}
         [uri] = {each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in run["results"]}
         assert uri == "a%20b.http"
+
+
+def test_sarif_names_files_whose_names_are_no_text(tmp_path: Path, httpwire: Command) -> None:
+    name = os.fsdecode(b"\xff a.http")
+    (tmp_path / name).write_bytes(b"GET / HTTP/1.1\r\n\r\n")
+    ran = httpwire("lint", "--select", "bytes", "--sarif", name)
+    assert ran.status == 1
+    (result,) = json.loads(ran.stdout)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "%FF%20a.http"
+
+
+def test_a_conflict_is_told_of_the_message_that_it_is_about(tmp_path: Path, httpwire: Command) -> None:
+    doubtful = b"GET / HTTP/1.1\r\nHost: a\r\nno line\r\n\r\n"
+    octets = doubtful * 6 + SMUGGLED
+    (tmp_path / "a").write_bytes(octets)
+    start = octets.index(b"POST")
+    (found,) = json.loads(httpwire("lint", "--select", "smuggling", "--json", "a").stdout)["files"][0]["findings"]
+    assert (found["start"], found["stop"]) == (start, start + len("POST / HTTP/1.1"))
+    shown = httpwire("lint", "--select", "smuggling", "a").stdout.decode().splitlines()
+    assert shown[0] == f"--- a: request, bytes {start} to {octets.index(b'GET /admin')}"
+    assert shown[2].strip() == "POST / HTTP/1.1\\r\\n"
+    assert shown[3].strip() == "^" * len("POST / HTTP/1.1")
+    assert any(line.strip().startswith(f"POST / {start}-") for line in shown)

@@ -186,7 +186,7 @@ class _File:
         final = 0  # messages that took an awaited method with them
         for part in self.reading.parts():
             found = list(of_bytes(part, self._tr))
-            if self._search and not self.conflict:
+            if self._search:
                 found += self._smuggling(self._search, part, final)
             if self._meaning:
                 found += self._meaning.complaints(part, self.reading.source)
@@ -200,8 +200,9 @@ class _File:
         from httpwire.views.lint.smuggling import complaint_on, unchecked_note
 
         before = search.unchecked
-        self.conflict = search.look(part, self.reading.asked(final))
-        if self.conflict:
+        if not self.conflict:
+            self.conflict = search.look(part, self.reading.asked(final))
+        if self.conflict and part.start <= self.conflict.offset < part.stop:
             yield complaint_on(self.conflict, self._tr)
         elif search.unchecked is not None and before is None:
             yield unchecked_note(search.unchecked, self._tr)

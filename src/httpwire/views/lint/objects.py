@@ -76,7 +76,7 @@ def _result(complaint: Complaint, source: Outgoing, places: _Places) -> dict[str
 def _uri(name: str) -> str:
     from urllib.parse import quote
 
-    return quote(name)
+    return quote(name, errors="surrogateescape")
 
 
 class _Places:

@@ -89,7 +89,7 @@ def unchecked_note(offset: int, tr: Translator) -> Complaint:
 
 def complaint_on(conflict: Conflict, tr: Translator) -> Complaint:
     """The complaint that a conflict is."""
-    first = conflict.disagreement.groups[0].messages[0]
+    first = _from_there(conflict, conflict.disagreement.groups[0])[0]
     return Complaint(
         SMUGGLING,
         SMUGGLING,
@@ -116,8 +116,8 @@ def conflict_lines(conflict: Conflict, tr: Translator) -> Iterator[Line]:
             reason = next(message.deviation for message in group.messages if message.deviation)
             yield [("start", names), ("", "  "), ("prose", tr("refuses it: {id}", id=reason.id))]
             continue
-        left = [_cell(extent, conflict.start, tr) for extent in ordinary.messages[:_MESSAGES]]
-        right = [_cell(extent, conflict.start, tr) for extent in group.messages[:_MESSAGES]]
+        left = [_cell(extent, conflict.start, tr) for extent in _from_there(conflict, ordinary)[:_MESSAGES]]
+        right = [_cell(extent, conflict.start, tr) for extent in _from_there(conflict, group)[:_MESSAGES]]
         heads = ordinary.recipients[0].id, names
         columns = max(width(cell) for cell in (heads[0], *left))
         yield [("start", padded(heads[0], columns)), ("mark", " | "), ("start", heads[1])]
@@ -141,6 +141,11 @@ def conflict_object(conflict: Conflict) -> dict[str, Any]:
         ],
         "octets_left_out": conflict.disagreement.left_out,
     }
+
+
+def _from_there(conflict: Conflict, group: Group) -> list[Extent]:
+    """What the group reads from the message on whose end they disagree."""
+    return [message for message in group.messages if message.start >= conflict.disagreement.offset]
 
 
 def _refuses(group: Group) -> bool:
