@@ -434,3 +434,16 @@ def test_trailers_behind_thousands_of_chunks_are_shown(tmp_path: Path, httpwire:
         shown = httpwire("show", "a").stdout
         assert b"\ntrailer          X-Sum: 900\\r\\n\nend of trailers  \\r\\n\n" in shown
         assert httpwire("show", "--html", "-", "a").status == 0
+
+
+def test_without_a_limit_content_larger_than_its_file_is_shown_whole(httpwire: Command) -> None:
+    ran = httpwire("show", "--limit", "0", "-", stdin=coded(b"x" * 10_000 + b"<p>end"))
+    assert b"                 <p>end\n" in ran.stdout
+    assert b"only the first" not in ran.stdout
+
+
+def test_the_page_does_not_replace_what_it_shows(tmp_path: Path, httpwire: Command) -> None:
+    ran = httpwire("show", "--html", "./client_recv.txt", "client_send.txt", "client_recv.txt")
+    assert ran.status == 2
+    assert failure(ran) == "httpwire: the page would overwrite the recording ./client_recv.txt"
+    assert (tmp_path / "client_recv.txt").read_bytes() == coded()

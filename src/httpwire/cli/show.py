@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from httpwire.capture.raw import Outgoing, Saving
+from httpwire.capture.raw import Outgoing, Saving, same_file
 from httpwire.capture.reading import Reading
 from httpwire.cli.console import Console, columns_of, say, say_all, write_octets
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from httpwire.views.show.lines import Line
 
 _ON_PAGE = 500  # messages on one page: a browser has to hold it
+_ALL = 64 << 20  # octets of content that is larger than its file, where all is to be shown
 _FORMS = ("raw", "hex", "elements", "json", "html", "content")
 
 KIND = Option("as", "", N_("KIND"), N_("read the files as request or response, whatever they begin with"))
@@ -71,8 +72,10 @@ def run(words: list[str], tr: Translator) -> int:
         return ExitStatus.DONE
     form = _form(arguments)
     colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
+    if any(same_file(path, arguments.last("html")) for path in arguments.operands if form == "html"):
+        raise UsageError(N_("the page would overwrite the recording {path}"), path=arguments.last("html"))
     readings = open_readings(arguments, "show")
-    limit = arguments.number("limit", 64 << 10, least=0) or max(reading.source.octets for reading in readings)
+    limit = arguments.number("limit", 64 << 10, least=0) or max(_ALL, *(reading.source.octets for reading in readings))
     try:
         if arguments.has("mask"):
             from httpwire.views.masking import mask
