@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,11 @@ def test_a_conflict_is_told_of_the_message_that_it_is_about(tmp_path: Path, http
     assert shown[2].strip() == "POST / HTTP/1.1\\r\\n"
     assert shown[3].strip() == "^" * len("POST / HTTP/1.1")
     assert any(line.strip().startswith(f"POST / {start}-") for line in shown)
+
+
+def test_what_is_said_of_many_fields_is_found_in_time(httpwire: Command) -> None:
+    octets = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + b"Set-Cookie: a=b; Path=/; Expires=x\r\n" * 10_000 + b"\r\n"
+    started = time.monotonic()
+    found = findings(httpwire, octets, "--select", "meaning")
+    assert time.monotonic() - started < 20
+    assert len(found) >= 10_000

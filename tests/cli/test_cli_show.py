@@ -10,6 +10,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -447,3 +448,11 @@ def test_the_page_does_not_replace_what_it_shows(tmp_path: Path, httpwire: Comma
     assert ran.status == 2
     assert failure(ran) == "httpwire: the page would overwrite the recording ./client_recv.txt"
     assert (tmp_path / "client_recv.txt").read_bytes() == coded()
+
+
+def test_the_page_of_a_field_with_many_folds_is_made_in_time(httpwire: Command, tmp_path: Path) -> None:
+    octets = b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n" + b" z\r\n" * 30_000 + b"\r\n"
+    started = time.monotonic()
+    assert httpwire("show", "--html", "page.html", "-", stdin=octets).status == 0
+    assert time.monotonic() - started < 20
+    assert (tmp_path / "page.html").read_bytes().count(b">z</span>") == 30_000

@@ -26,12 +26,13 @@ from httpwire.wire.message import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from httplint import HttpRequestLinter, HttpResponseLinter, Note
 
     from httpwire.capture.raw import Outgoing
     from httpwire.capture.reading import Part
+    from httpwire.wire.head import FieldLine
 
 _LONGEST = 16 << 20  # octets of content that are looked at: it is decoded whole
 _REQUESTS = 1_000  # that are held for their answers
@@ -57,7 +58,8 @@ class Meaning:
         with set_locale(self._tr.language):
             try:
                 linter = self._linted(message, source)
-                found = [self._complaint(note, part) for note in _all(linter.notes) if _is_told(note)]
+                places = _Places(part)
+                found = [self._complaint(note, places) for note in _all(linter.notes) if _is_told(note)]
             except Exception as error:  # noqa: BLE001  # another's parser, on any octets: it must not cost the others
                 yield self._failed(error, part)
                 return
@@ -93,8 +95,8 @@ class Meaning:
         linter.process_response_topline(_version(message), b"%03d" % message.status, message.reason)
         return linter
 
-    def _complaint(self, note: Note, part: Part) -> Complaint:
-        start, stop = _where(note, part)
+    def _complaint(self, note: Note, places: _Places) -> Complaint:
+        start, stop = places.of(note)
         detail = note.detail
         rfc = _RFC.search(detail)
         section = f"RFC {rfc[1]} {rfc[2] or ''}".rstrip() if rfc else ""
@@ -148,26 +150,45 @@ def _id(note: Note) -> str:
     return "meaning/" + type(note).__name__.lower().replace("_", "-")
 
 
-def _where(note: Note, part: Part) -> tuple[int, int]:
-    """The octets that httplint's subject names: a field by its name, or as the how many-th line of its section."""
-    message = part.message
-    subject = note.subject
-    for fields in (message.fields, message.trailers) if message else ():
+class _Places:
+    """Where the octets are that httplint speaks of. Fields are read once: it may have much to say of many."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        message = part.message
+        self._sections = [_Section(fields) for fields in (message.fields, message.trailers)] if message else []
+
+    def of(self, note: Note) -> tuple[int, int]:
+        """Those of the note's subject: a field by its name, or as the how many-th line of its section."""
+        subject = note.subject
         number = subject.removeprefix("offset-")
         named = str(note.vars.get("field_name") or subject.removeprefix("field-")).lower()
-        names = [field.name.decode("latin-1").lower() for field in fields]
-        if number.isdecimal() and int(number) < len(names) and names[int(number)] == named:
-            return fields[int(number)].start, fields[int(number)].stop
-        if subject.startswith("field-") and named in names:
-            field = fields[names.index(named)]
-            return field.start, field.stop
-    kinds = {"uri": ElementKind.TARGET, "status": ElementKind.STATUS}
-    for element in islice(part.elements, 20):
-        if element.kind is kinds.get(subject):
-            return element.start, element.stop
-    head = message.head if message else None
-    start = head.start if head else part.start
-    return start, start + (head.raw.find(b"\n") + 1 if head else 0)
+        for section in self._sections:
+            if number.isdecimal() and int(number) < len(section.names) and section.names[int(number)] == named:
+                return section.spans[int(number)]
+            if subject.startswith("field-") and named in section.first:
+                return section.spans[section.first[named]]
+        kinds = {"uri": ElementKind.TARGET, "status": ElementKind.STATUS}
+        for element in islice(self._part.elements, 20):
+            if element.kind is kinds.get(subject):
+                return element.start, element.stop
+        head = self._part.message.head if self._part.message else None
+        start = head.start if head else self._part.start
+        return start, start + (head.raw.find(b"\n") + 1 if head else 0)
+
+
+class _Section:
+    """Field lines: their `names` and `spans`, and which is the `first` of a name."""
+
+    def __init__(self, fields: Iterable[FieldLine]) -> None:
+        self.names: list[str] = []
+        self.spans: list[tuple[int, int]] = []
+        self.first: dict[str, int] = {}
+        for index, field in enumerate(fields):
+            name = field.name.decode("latin-1").lower()
+            self.names.append(name)
+            self.spans.append((field.start, field.stop))
+            self.first.setdefault(name, index)
 
 
 def _sentences(detail: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import hashlib
 import html
 import os
 import re
+from bisect import bisect_left
 
 from httpwire.language import N_, Translator
 from httpwire.views.explain.gloss import Gloss
@@ -101,9 +102,11 @@ class Page:
         spans = ""
         for element, octets in row.pieces():
             shown = octets[:_RUN_SHOWN] if element.kind in RUNS else octets
-            spans += self._element(element, shown, glosses, named if element.kind is ElementKind.FIELD_VALUE else [])
+            first, last = (bisect_left(glosses, at, key=_start) for at in (element.start, element.stop))
+            inside = glosses[first:last]
+            spans += self._element(element, shown, inside, named if element.kind is ElementKind.FIELD_VALUE else [])
             if element.kind is ElementKind.FIELD_NAME:
-                named = [gloss for gloss in glosses if gloss.start == element.start]
+                named = [gloss for gloss in inside if gloss.start == element.start]
         rest = ""
         if row.stop - row.start > _RUN_SHOWN and row.elements[0].kind in RUNS:
             size = bytes_of(row.stop - row.start, self._tr)
@@ -111,16 +114,19 @@ class Page:
         return f'<div class="row"><span class="label">{label}</span><span class="bytes">{spans}{rest}</span></div>\n'
 
     def _element(self, element: Element, octets: bytes, glosses: tuple[Gloss, ...], named: list[Gloss]) -> str:
-        """An element, with the parts of it that have glosses of their own as elements in it."""
+        """An element, with the parts of it that have glosses of their own as elements in it; `glosses` begin in it."""
         start, stop = element.start, element.stop
         own = [gloss for gloss in glosses if gloss.start == start and gloss.stop >= stop]
-        parts = [g for g in glosses if start <= g.start and g.stop <= stop and g not in own and g.start < g.stop]
+        parts: dict[tuple[int, int], list[Gloss]] = {}
+        for gloss in glosses:
+            if gloss.start < gloss.stop <= stop and (gloss.start, gloss.stop) != (start, stop):
+                parts.setdefault((gloss.start, gloss.stop), []).append(gloss)
         inner = ""
         position = start
-        for gloss in parts:
+        for same in parts.values():
+            gloss = same[0]
             if gloss.start < position:  # two on the same octets
                 continue
-            same = [g for g in parts if (g.start, g.stop) == (gloss.start, gloss.stop)]
             piece = octets[gloss.start - start : gloss.stop - start]
             inner += _text(visible(octets[position - start : gloss.start - start]))
             inner += self._span("", visible(piece, 40), same, gloss.start, piece, gloss.stop, _text(visible(piece)))
@@ -184,6 +190,10 @@ class Page:
             for style, name, says in told:
                 yield f'<p><b class="{style}">{_text(name)}</b> {_text(says)}</p>\n'
             yield "</div>\n"
+
+
+def _start(gloss: Gloss) -> int:
+    return gloss.start
 
 
 def _text(text: str) -> str:
