@@ -359,3 +359,17 @@ class TestIgnoring:
         later = APACHE.replace(b"09:12:01", b"09:12:44")
         assert told(APACHE, later) == [("field", "value", "Date")]
         assert told(APACHE, later, *VOLATILE) == []
+
+
+@pytest.mark.parametrize(
+    ("media", "old", "new", "what"),
+    [
+        ("multipart/mixed; boundary=x", b"one\r\n--x\r\n\r\na\r\n--x--", b"two\r\n--x\r\n\r\na\r\n--x--", "range"),
+        ("multipart/mixed; boundary=x", b"--x\r\n\r\na\r\n--x--\r\none", b"--x\r\n\r\na\r\n--x--\r\ntwo", "range"),
+        ("text/plain; charset=utf-8", b"a\xffb", rb"a\xffb", "range"),
+        ("application/x-www-form-urlencoded", b"a=%ff", b"a=%fe", "value"),
+    ],
+)
+def test_octets_that_differ_are_not_the_same_content(media: str, old: bytes, new: bytes, what: str) -> None:
+    found = told(answer(old, media=media), answer(new, media=media), "content-encoding", "content-length")
+    assert {kind for layer, kind, _ in found if layer == "content"} == {what}

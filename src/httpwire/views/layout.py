@@ -133,7 +133,8 @@ def form_lines(text: str) -> Iterator[str]:
 
     for pair in text.split("&"):
         name, equals, value = pair.partition("=")
-        yield unquote_plus(name) + (" = " if equals else "") + unquote_plus(value)
+        name, value = (unquote_plus(text, errors="backslashreplace") for text in (name, value))
+        yield name + (" = " if equals else "") + value
 
 
 def multipart_lines(octets: bytes, boundary: bytes) -> Iterator[str]:

@@ -55,6 +55,8 @@ def content_differences(old: Side, new: Side, files: Files) -> Iterator[Differen
         ours, theirs = _content(old), _content(new)
         if ours.whole and theirs.whole:
             found = list(islice(_in_detail(ours, theirs), LISTED + 1))
+            if not found and _pieces(ours) != _pieces(theirs) and ours.charset == theirs.charset:
+                found = list(_in_bytes(ours, theirs))  # what stands around a multipart's parts, octets that are no text
             if len(found) > LISTED:
                 found[LISTED:] = [Difference(Layer.CONTENT, What.MORE, "")]
             yield from found or [_coded(What.CODING, old, new, ours, theirs)]
@@ -119,12 +121,22 @@ def _in_detail(old: Content, new: Content) -> Iterator[Difference]:
     elif kinds == {MULTIPART} and _countable(old, new, old.boundary) and _countable(old, new, new.boundary):
         yield from named_differences(_parts(old), _parts(new))
     elif BINARY in kinds:
-        for span, other in ranges(old.sample, new.sample):
-            octets = old.sample[span.start : min(span.stop, span.start + EXCERPT)]
-            others = new.sample[other.start : min(other.stop, other.start + EXCERPT)]
-            yield Difference(Layer.CONTENT, What.RANGE, "", octets, others, span, other)
+        yield from _in_bytes(old, new)
     else:
         yield from _text(old, new)
+
+
+def _pieces(content: Content) -> list[bytes]:
+    """All octets but a multipart's boundary."""
+    multipart = content.kind == MULTIPART and content.boundary
+    return content.sample.split(b"--" + content.boundary) if multipart else [content.sample]
+
+
+def _in_bytes(old: Content, new: Content) -> Iterator[Difference]:
+    for span, other in ranges(old.sample, new.sample):
+        octets = old.sample[span.start : min(span.stop, span.start + EXCERPT)]
+        others = new.sample[other.start : min(other.stop, other.start + EXCERPT)]
+        yield Difference(Layer.CONTENT, What.RANGE, "", octets, others, span, other)
 
 
 def _countable(old: Content, new: Content, delimiter: bytes) -> bool:
@@ -138,7 +150,9 @@ def _form(text: str) -> Iterator[tuple[str, str, str]]:
 
     for pair in text.split("&"):
         name, _, value = pair.partition("=")
-        yield unquote_plus(name), unquote_plus(value), pair
+        # Octets that are no UTF-8 stay apart from each other.
+        decoded = [unquote_plus(text, errors="surrogateescape") for text in (name, value)]
+        yield decoded[0], decoded[1], pair
 
 
 def _parts(content: Content) -> Iterator[tuple[str, bytes, bytes]]:
