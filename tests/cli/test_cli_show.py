@@ -456,3 +456,8 @@ def test_the_page_of_a_field_with_many_folds_is_made_in_time(httpwire: Command, 
     assert httpwire("show", "--html", "page.html", "-", stdin=octets).status == 0
     assert time.monotonic() - started < 20
     assert (tmp_path / "page.html").read_bytes().count(b">z</span>") == 30_000
+
+
+def test_a_character_that_the_end_cuts_is_seen_on_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "cut").write_bytes(b"GET / HTTP/1.1\r\nX: \xe3\x81")
+    assert on_terminal(tmp_path, "show", "--raw", "cut").endswith(rb"X: \xe3\x81")

@@ -10,6 +10,7 @@ import codecs
 import os
 import select
 import sys
+from itertools import chain
 
 from httpwire.errors import Interrupted, SaveFailed
 from httpwire.language import N_, Translator
@@ -132,8 +133,8 @@ def write_octets(blocks: Iterable[bytes]) -> None:
 
 def _harmless(blocks: Iterable[bytes]) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-    for block in blocks:
-        lines = decoder.decode(block).replace("\r\n", "\n").split("\n")
+    for block in chain(blocks, (b"",)):
+        lines = decoder.decode(block, not block).replace("\r\n", "\n").split("\n")
         yield "\n".join("\t".join(printable(piece) for piece in line.split("\t")) for line in lines)
 
 
