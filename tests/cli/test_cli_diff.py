@@ -14,7 +14,7 @@ import termios
 from pathlib import Path
 
 import pytest
-from command import Command, environ, failure
+from command import Command, ended, environ, failure, start
 from test_cli_limits import measured
 
 from httpwire.cli.diff import DIFF
@@ -259,3 +259,10 @@ class TestLarge:
             (tmp_path / name).write_bytes(os.urandom(200_000))
         assert httpwire("diff", "x", "y").status == 1
         assert httpwire("diff", "x", "x").status == 0
+
+
+def test_output_that_can_not_be_written_has_the_status_that_the_help_names(tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        ran = ended(start(tmp_path, "diff", "a", "c", stdout=full))
+    assert ran.status == 23
+    assert "23 could not write" in " ".join(ended(start(tmp_path, "diff", "--help")).stdout.decode().split())

@@ -60,7 +60,10 @@ DIFF = Verb(
             "X-Amzn-Trace-Id, X-Runtime and CF-Ray. ETag, Last-Modified and Set-Cookie tell of the content and the "
             "session: name them with --ignore if they are not to count."
         ),
-        N_("Exit status: 0 nothing differs that counts; 1 something does; 2 wrong usage, or a file can't be read."),
+        N_(
+            "Exit status: 0 nothing differs that counts; 1 something does; 2 wrong usage, or a file that can't be "
+            "read; 23 could not write."
+        ),
     ),
 )
 
