@@ -168,9 +168,9 @@ class _Places:
                 return section.spans[int(number)]
             if subject.startswith("field-") and named in section.first:
                 return section.spans[section.first[named]]
-        kinds = {"uri": ElementKind.TARGET, "status": ElementKind.STATUS}
-        for element in islice(self._part.elements, 20):
-            if element.kind is kinds.get(subject):
+        kind = {"uri": ElementKind.TARGET, "status": ElementKind.STATUS}.get(subject)
+        for element in islice(self._part.elements, 20) if kind else ():
+            if element.kind is kind:
                 return element.start, element.stop
         head = self._part.message.head if self._part.message else None
         start = head.start if head else self._part.start
