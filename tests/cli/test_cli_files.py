@@ -270,10 +270,11 @@ class TestNames:
         octets = ok(gzip.compress(b"It works!"), b"Content-Encoding: gzip")
         ran = httpwire("send", "-o", "it's here", "--to", serve(answer(octets)).to)
         (line,) = (line for line in ran.stderr.splitlines() if line.startswith("content "))
-        shown = subprocess.run(
-            ["sh", "-c", line.partition("read it: ")[2]], cwd=tmp_path, capture_output=True, check=False
-        )
-        assert shown.stdout == b"It works!"
+        command = line.partition("read it: ")[2]
+        assert command == "httpwire show 'it'\"'\"'s here'"
+        ours = f'"{sys.executable}" -m {command}'
+        shown = subprocess.run(["sh", "-c", ours], cwd=tmp_path, capture_output=True, check=False)
+        assert b"It works!" in shown.stdout
 
     def test_a_folder_that_another_run_uses_as_well(self, tmp_path: Path, serve: Serve) -> None:
         """Two runs at once do not mix their answers: each file is one whole answer."""

@@ -151,7 +151,7 @@ class TestText:
         text = httpwire("show", "--lang", "ja", "client_send.txt", "client_recv.txt").stdout.decode()
         assert "client_recv.txt: レスポンス" in text
         assert re.search(r"^ステータス行 +HTTP/1.1 200 OK\\r\\n$", text, re.M)
-        assert "gzip を外すと" in text
+        assert "gzip を解くと" in text
 
 
 class TestExplained:

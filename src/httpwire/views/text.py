@@ -6,6 +6,8 @@ reaches the output, so that nothing a peer sends can command a terminal.
 
 from __future__ import annotations
 
+#: Spaces that Python does not call printable: those of Unicode's category Zs, of which U+3000 is that of Japanese.
+_SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _NAMED = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x5C: "\\\\"}
 
 
@@ -27,7 +29,9 @@ def quoted(octets: bytes | memoryview, limit: int = 0) -> str:
 
 def printable(text: str) -> str:
     """`text` with each control character, and what UTF-8 can't hold, escaped."""
-    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode("ascii") for c in text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in _SPACES else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def duration(ns: int) -> str:

@@ -236,7 +236,7 @@ def content_text(content: Content) -> Iterator[str]:
         return
     text = content.text
     lay = {JSON: layout.json_lines, MARKUP: layout.markup_lines, FORM: layout.form_lines}.get(content.kind)
-    for line in lay(text) if lay else text.splitlines():
+    for line in lay(text) if lay else text.removesuffix("\n").split("\n"):
         yield safe(line)
 
 
