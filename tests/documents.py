@@ -114,7 +114,8 @@ def asked_for(path: Path) -> list[str]:
 # What is the same, though it differs.
 
 _RULES = (
-    (r"\d{4}-\d\d-\d\d [\d:]{8}.*", "<moment>"),  # and how long ago it was
+    # How long ago something was, which may take another line, too.
+    (r"(?m)^( +)(.*?)\d{4}-\d\d-\d\d\s+[\d:]{8}.*(?:\n\1  .*)*", r"\1\2<moment>"),
     (r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>"),
     (r"\b[\d.,]+ m?s\b", "<time>"),
     (r'"time": [\d.]+', '"time": <time>'),
