@@ -373,3 +373,10 @@ class TestIgnoring:
 def test_octets_that_differ_are_not_the_same_content(media: str, old: bytes, new: bytes, what: str) -> None:
     found = told(answer(old, media=media), answer(new, media=media), "content-encoding", "content-length")
     assert {kind for layer, kind, _ in found if layer == "content"} == {what}
+
+
+def test_an_interim_response_of_one_shifts_nothing() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert told(interim + APACHE, APACHE) == [("message", "removed", "")]
+    assert told(APACHE, interim + interim + APACHE) == [("message", "added", ""), ("message", "added", "")]
+    assert told(interim + APACHE, interim + APACHE.replace(b"Apache/", b"nginx/")) == [("field", "value", "Server")]

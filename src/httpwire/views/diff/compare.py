@@ -1,13 +1,11 @@
 """Two recordings held against each other, message by message.
 
 In: two Readings, their Files, and what is ignored. Out: Compared values, one by one: what is in memory is a
-message of each. Messages are paired in order. Octets that are the same are not looked into; where
-they are not, some difference is told, always.
+message of each. Messages are paired in order, interim responses with each other. Octets that are the
+same are not looked into; where they are not, some difference is told, always.
 """
 
 from __future__ import annotations
-
-from itertools import zip_longest
 
 from httpwire.language import N_, Sentence
 from httpwire.views.diff.content import content_differences
@@ -20,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpwire.capture.reading import Reading
+    from httpwire.capture.reading import Part, Reading
     from httpwire.views.diff.octets import Files, First
     from httpwire.wire.head import Head
 
@@ -29,7 +27,7 @@ def compare(old: Reading, new: Reading, files: Files, ignoring: Ignoring) -> Ite
     """The messages of both in pairs; none where the files are the same. Raises RecordingUnreadable."""
     if not files.first:
         return
-    for number, (part, other) in enumerate(zip_longest(old.parts(), new.parts()), 1):
+    for number, (part, other) in enumerate(_paired(old.parts(), new.parts()), 1):
         if part and other:
             yield _pair(number, side_of(part, files.old), side_of(other, files.new), files, ignoring)
         elif part:
@@ -40,6 +38,17 @@ def compare(old: Reading, new: Reading, files: Files, ignoring: Ignoring) -> Ite
             at = Span(other.start, other.stop)
             alone = Difference(Layer.MESSAGE, What.ADDED, "", None, _kind(side_of(other, files.new)), None, at)
             yield Compared(number, None, other, (alone,), ())
+
+
+def _paired(old: Iterator[Part], new: Iterator[Part]) -> Iterator[tuple[Part | None, Part | None]]:
+    """The messages in order; an interim response that only one of both has is alone, and shifts nothing."""
+    mine, its = next(old, None), next(new, None)
+    while mine or its:
+        one, other = (bool(part and part.message and part.message.interim) for part in (mine, its))
+        pair = (mine if one >= other else None), (its if other >= one else None)
+        yield pair
+        mine = next(old, None) if pair[0] else mine
+        its = next(new, None) if pair[1] else its
 
 
 def _kind(side: Side) -> Sentence:
