@@ -175,7 +175,7 @@ class _File:
         if choice.wants_layer(SMUGGLING):
             from httpwire.views.lint.smuggling import Search
 
-            self._search = Search(reading.source)
+            self._search = Search(reading)
         if choice.wants_layer(MEANING):
             from httpwire.views.lint.meaning import Meaning
 
@@ -183,25 +183,23 @@ class _File:
 
     def complaints(self) -> Iterator[tuple[Part, list[Complaint]]]:
         """Each part with what is to be said of it, in order of offset."""
-        final = 0  # messages that took an awaited method with them
         for part in self.reading.parts():
             found = list(of_bytes(part, self._tr))
             if self._search:
-                found += self._smuggling(self._search, part, final)
+                found += self._smuggling(self._search, part)
             if self._meaning:
                 found += self._meaning.complaints(part, self.reading.source)
             wanted = [complaint for complaint in found if self._choice.wants(complaint)]
             for complaint in wanted:
                 self.counts[complaint.severity] = self.counts.get(complaint.severity, 0) + 1
-            final += bool(part.message and not part.message.interim)
             yield part, sorted(wanted, key=lambda each: each.start)
 
-    def _smuggling(self, search: Search, part: Part, final: int) -> Iterator[Complaint]:
+    def _smuggling(self, search: Search, part: Part) -> Iterator[Complaint]:
         from httpwire.views.lint.smuggling import complaint_on, unchecked_note
 
         before = search.unchecked
         if not self.conflict:
-            self.conflict = search.look(part, self.reading.asked(final))
+            self.conflict = search.look(part)
         if self.conflict and part.start <= self.conflict.offset < part.stop:
             yield complaint_on(self.conflict, self._tr)
         elif search.unchecked is not None and before is None:

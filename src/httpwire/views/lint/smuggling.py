@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from httpwire.capture.raw import Outgoing
-    from httpwire.capture.reading import Part
+    from httpwire.capture.reading import Part, Reading
     from httpwire.views.show.lines import Line
 
 _OCTETS = 256 << 10  # that are read, once for each recipient, from a doubtful message on
@@ -58,24 +57,26 @@ class Conflict(Record):
 class Search:
     """Looks for the first conflict in a file, part by part. It is bounded: `unchecked` is where it was given up."""
 
-    def __init__(self, source: Outgoing) -> None:
-        self._source = source
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._answered = 0  # how many of the methods that are answered the parts so far took
         self._looks = 0
         self._covered = 0  # the offset up to which recipients were compared
         self.unchecked: int | None = None
 
-    def look(self, part: Part, methods: list[bytes | None] | None) -> Conflict | None:
-        """The conflict that begins with the message in `part`, or behind it; responses answer `methods` (None: not
-        known). Raises RecordingUnreadable."""
-        message = part.message
+    def look(self, part: Part) -> Conflict | None:
+        """The conflict that begins with the message in `part`, the next one, or behind it. Raises
+        RecordingUnreadable."""
+        message, answered = part.message, self._answered
+        self._answered += bool(message and not message.interim)
         if message is None or part.start < self._covered or not readings.is_doubtful(message):
             return None
         if self._looks == _LOOKS:
             self.unchecked = part.start if self.unchecked is None else self.unchecked
             return None
         self._looks += 1
-        octets = self._source.read(part.start, part.start + _OCTETS + 1)  # one more tells that there are more
-        made = readings.readings(octets, part.direction, methods, most_octets=_OCTETS)
+        octets = self._reading.source.read(part.start, part.start + _OCTETS + 1)  # one more tells that there are more
+        made = readings.readings(octets, part.direction, self._reading.asked(answered), most_octets=_OCTETS)
         self._covered = part.start + max((message.stop for message in made[0].messages), default=0)
         found = readings.disagreement(made)
         return Conflict(part.start, found) if found else None
