@@ -10,7 +10,7 @@ from __future__ import annotations
 from httpwire.capture.reading import Part
 from httpwire.language import N_
 from httpwire.views.content import Content, content_of
-from httpwire.wire.element import Direction, Element, ElementKind
+from httpwire.wire.element import RUNS, Direction, Element, ElementKind
 from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
@@ -20,22 +20,9 @@ if TYPE_CHECKING:
     from httpwire.capture.raw import Outgoing
 
 #: The kinds that end a line.
-LINE_ENDS = frozenset((ElementKind.LINE_END, ElementKind.HEAD_END, ElementKind.TRAILER_END, ElementKind.EMPTY_LINE))
-_CHUNK = frozenset((ElementKind.CHUNK_SIZE, ElementKind.CHUNK_EXTENSIONS))
-#: The kinds that are one row, however long, of which the beginning is held.
-_RUNS = {
-    ElementKind.CONTENT: N_("content"),
-    ElementKind.CHUNK_DATA: N_("chunk data"),
-    ElementKind.CHUNKED: ElementKind.CHUNKED.value,
-    ElementKind.TUNNEL: N_("tunnel"),
-    ElementKind.UNDECIDED: N_("undecided"),
-    ElementKind.EXTRA: N_("after the end"),
-}
-_ENDS = {
-    ElementKind.HEAD_END: N_("end of head"),
-    ElementKind.TRAILER_END: N_("end of trailers"),
-    ElementKind.EMPTY_LINE: N_("empty line"),
-}
+_LINE_ENDS = frozenset((ElementKind.LINE_END, ElementKind.HEAD_END, ElementKind.TRAILER_END, ElementKind.EMPTY_LINE))
+#: The kinds that name the line which begins with them.
+_NAMING = frozenset((ElementKind.HEAD_END, ElementKind.TRAILER_END, ElementKind.EMPTY_LINE, ElementKind.CHUNK_SIZE))
 
 
 class Row(Record):
@@ -52,10 +39,6 @@ class Row(Record):
 
     def __new__(cls, label: str, start: int, stop: int, elements: tuple[Element, ...], octets: bytes) -> Row:
         return tuple.__new__(cls, (label, start, stop, elements, octets))
-
-    @property
-    def whole(self) -> bool:
-        return len(self.octets) == self.stop - self.start
 
     def pieces(self) -> Iterator[tuple[Element, bytes]]:
         """Each element with its octets, as far as they are held."""
@@ -89,13 +72,13 @@ def _rows(part: Part, source: Outgoing, most: int) -> Iterator[Row]:
     line: list[Element] = []
     elements = part.elements
     for index, element in enumerate(elements):
-        if element.kind in _RUNS:
-            stop = min(element.stop, element.start + most)
-            yield Row(_RUNS[element.kind], element.start, element.stop, (element,), source.read(element.start, stop))
+        if element.kind in RUNS:
+            octets = source.read(element.start, min(element.stop, element.start + most))
+            yield Row(element.kind.value, element.start, element.stop, (element,), octets)
             continue
         line.append(element)
         following = elements[index + 1].kind if index + 1 < len(elements) else None
-        if element.kind in LINE_ENDS or following is None or following in _RUNS:
+        if element.kind in _LINE_ENDS or following is None or following in RUNS:
             yield _row(part, line, source)
             line = []
 
@@ -105,10 +88,10 @@ def _row(part: Part, line: list[Element], source: Outgoing) -> Row:
     kind = line[0].kind
     head = part.message.head if part.message else None
     first = head is not None and start == head.start
-    if kind in _ENDS:
-        label = _ENDS[kind]
-    elif kind in _CHUNK:
-        label = N_("chunk size")
+    if kind in _NAMING:
+        label = kind.value
+    elif kind is ElementKind.CHUNK_EXTENSIONS:
+        label = ElementKind.CHUNK_SIZE.value
     elif kind is ElementKind.LINE_END:
         label = N_("end of chunk")
     elif first and part.direction is Direction.REQUEST:
@@ -116,7 +99,7 @@ def _row(part: Part, line: list[Element], source: Outgoing) -> Row:
     elif first:
         label = N_("status line")
     elif kind is ElementKind.MALFORMED:
-        label = N_("malformed")
+        label = kind.value
     else:
         label = N_("trailer") if part.message and start >= part.message.content_start else N_("field")
     inside = head is not None and head.start <= start and stop <= head.stop

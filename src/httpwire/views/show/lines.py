@@ -11,7 +11,7 @@ from httpwire.language import N_, Translator
 from httpwire.views.content import BINARY, FORM, JSON, MARKUP, MULTIPART, Content
 from httpwire.views.outcome import bytes_of, end_of
 from httpwire.views.text import padded, printable, visible, width
-from httpwire.wire.element import Direction, ElementKind
+from httpwire.wire.element import RUNS, Direction, ElementKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +21,9 @@ if TYPE_CHECKING:
     from httpwire.views.anatomy import Anatomy, Row
     from httpwire.views.explain.gloss import Gloss
 
-    #: Pieces as (style, text); a style is one of STYLES, or empty.
+    #: Pieces as (style, text); whoever shows them gives each style a colour, or none (cli/paint). Prose and glosses
+    #: may be wrapped; what ends with -part is what differs in a line.
     Line = list[tuple[str, str]]
-
-#: What a piece of a line may be: whoever shows it gives each a colour, or none. Prose and glosses may be wrapped.
-STYLES = (
-    *("title", "label", "start", "name", "value", "mark", "prose", "gloss", "error", "warning", "good"),
-    *("old", "new", "old-part", "new-part"),  # a part is what differs in a line
-)
 
 _STYLES = {
     ElementKind.METHOD: "start",
@@ -60,7 +55,6 @@ _OF_CONTENT = frozenset(
     )
 )
 _ON = 40  # octets that a gloss is on
-_UNQUOTED = ("content", "chunk data", "tunnel", "undecided", "after the end")
 _CONTENT_ROWS = 12  # as they are on the wire, beside the decoded content
 _BINARY_SHOWN = 128  # octets
 #: How many octets of a run are shown on its line: content is shown decoded, elsewhere.
@@ -162,7 +156,7 @@ def _glossed(row: Row, glosses: list[Gloss], tr: Translator) -> Iterator[Line]:
     before = ""
     for gloss in glosses:
         octets = row.octets[gloss.start - row.start : gloss.stop - row.start]
-        on = "" if octets.isspace() or row.label in _UNQUOTED else visible(octets, _ON) + "  "
+        on = "" if octets.isspace() or row.elements[0].kind in RUNS else visible(octets, _ON) + "  "
         yield [("", label("", tr)), ("value", on), ("gloss", _said(gloss, before, tr))]
         before = gloss.section
 
