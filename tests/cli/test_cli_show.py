@@ -170,6 +170,14 @@ class TestExplained:
         ):
             assert says in text
 
+    def test_chunks_that_are_left_out_are_told(self, httpwire: Command) -> None:
+        octets = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n"
+        left_out = b"the rows that follow are left out: --elements and --hex show all"
+        for chunks, times in ((3, 0), (4, 1), (5, 1)):  # three rows each, and one of the last chunk
+            shown = httpwire("show", "-e", "-", stdin=octets % (b"1\r\na\r\n" * chunks)).stdout
+            assert shown.count(left_out) == times
+        assert left_out not in httpwire("show", "-", stdin=octets % (b"1\r\na\r\n" * 5)).stdout
+
     def test_how_long_ago_a_date_was(self, httpwire: Command) -> None:
         octets = b"HTTP/1.1 204 No Content\r\nDate: Thu, 01 Jan 1998 00:00:00 GMT\r\n\r\n"
         assert re.search(rb"1998-01-01 00:00:00 UTC, .* ago", httpwire("show", "-e", "-", stdin=octets).stdout)

@@ -100,6 +100,9 @@ def message_lines(
             elif explained and of_content <= _CONTENT_ROWS:
                 yield _row_line(row, tr)
                 yield from _glossed(row, on_row, tr)
+            elif explained and of_content == _CONTENT_ROWS + 1:
+                more = tr("the rows that follow are left out: --elements and --hex show all")
+                yield [("label", label("", tr)), ("gloss", more)]
             continue
         if of_content and pending:
             yield from _content_lines(anatomy, on_content, tr)
