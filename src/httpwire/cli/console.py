@@ -14,7 +14,7 @@ from itertools import chain
 
 from httpwire.errors import Interrupted, SaveFailed
 from httpwire.language import N_, Translator
-from httpwire.views.text import padded, printable, width
+from httpwire.views.text import padded, printable, printable_line, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _harmless(blocks: Iterable[bytes]) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     for block in chain(blocks, (b"",)):
         lines = decoder.decode(block, not block).replace("\r\n", "\n").split("\n")
-        yield "\n".join("\t".join(printable(piece) for piece in line.split("\t")) for line in lines)
+        yield "\n".join(map(printable_line, lines))
 
 
 def say_until(stop: int, text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from httpwire.capture.model import Connection, Ending, EventKind, WireEvent
 from httpwire.language import N_, Translator
-from httpwire.views.outcome import ENDINGS, bytes_of, ending
+from httpwire.views.outcome import ENDINGS, bytes_of, ending, name_of
 from httpwire.views.text import duration, printable, quoted, visible
 from httpwire.wire.deviations import Deviation, Finding, Reaction
 from httpwire.wire.element import Direction
@@ -41,7 +41,7 @@ _REACTIONS = {
 def request_lines(outgoing: Outgoing, examination: Examination, tr: Translator) -> Iterator[Line]:
     """What is about to be sent."""
     size = bytes_of(outgoing.octets, tr)
-    name = tr("standard input") if outgoing.name == "-" else printable(outgoing.name)
+    name = name_of(outgoing.name, tr)
     first = examination.first
     line = visible(b" ".join(part for part in first.head.line[:3] if part), 100) if first and first.head else ""
     if examination.requests > 1:

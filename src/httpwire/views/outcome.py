@@ -10,6 +10,7 @@ from httpwire.capture.model import Connection, Ending
 from httpwire.language import N_, Translator
 from httpwire.views.text import printable
 from httpwire.wire.deviations import Reaction
+from httpwire.wire.element import Direction
 from httpwire.wire.exchange import Exchange, Outcome
 from httpwire.wire.framing import Kind
 from httpwire.wire.message import Message
@@ -34,6 +35,9 @@ ENDINGS = {
     Ending.GIVEN_UP: N_("it was abandoned"),
 }
 
+#: What is read in each direction.
+DIRECTIONS = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
+
 
 def bytes_of(octets: int, tr: Translator) -> str:
     """A number of bytes."""
@@ -41,8 +45,13 @@ def bytes_of(octets: int, tr: Translator) -> str:
 
 
 def path_of(path: str, tr: Translator) -> str:
-    """A file's name as it is shown."""
+    """The name of what is written, as it is shown."""
     return tr("standard output") if path == "-" else printable(path)
+
+
+def name_of(name: str, tr: Translator) -> str:
+    """The name of what is read, as it is shown."""
+    return tr("standard input") if name == "-" else printable(name)
 
 
 def ending(exchange: Exchange, connection: Connection, tr: Translator) -> str:

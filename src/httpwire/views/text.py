@@ -34,6 +34,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in _SPACES else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def printable_line(text: str) -> str:
+    """`text` as `printable`, tabs left as they are."""
+    return text if text.isprintable() else "\t".join(printable(piece) for piece in text.split("\t"))
+
+
 def duration(ns: int) -> str:
     """`ns` with a fitting unit."""
     if ns < 1_000_000:

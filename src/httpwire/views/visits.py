@@ -10,7 +10,7 @@ from httpwire.capture.arrival import Arrival, is_request
 from httpwire.capture.model import Ending
 from httpwire.language import N_, Translator
 from httpwire.views.account import finding_lines
-from httpwire.views.outcome import bytes_of, end_of, path_of
+from httpwire.views.outcome import bytes_of, end_of, name_of, path_of
 from httpwire.views.text import printable, visible
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind
@@ -57,7 +57,7 @@ def answers_lines(
             asked = _asked(answer.request)
         else:
             asked = tr("any other request")
-        facts = {"name": _name(answer, tr), "size": bytes_of(answer.size, tr), "asked": asked}
+        facts = {"name": name_of(answer.name, tr), "size": bytes_of(answer.size, tr), "asked": asked}
         if status:
             yield tr("answer"), tr("{name}: {status}, {size}, to {asked}", **facts, status=status)
         else:
@@ -77,10 +77,6 @@ def answers_lines(
         yield "", tr.plural("{n} more answer", "{n} more answers", more)
     for path, why in left_out:
         yield tr("warning"), tr("{path} is left out: {why}", path=printable(path), why=tr(why))
-
-
-def _name(answer: Answer, tr: Translator) -> str:
-    return tr("standard input") if answer.name == "-" else printable(answer.name)
 
 
 def _then(answer: Answer) -> str:
@@ -170,7 +166,7 @@ def answer_line(answer: Answer | None, tr: Translator) -> Line:
     """What a request gets."""
     if answer is None:
         return tr("answer"), tr("none: the connection is closed")
-    facts = {"name": _name(answer, tr), "size": bytes_of(answer.size, tr)}
+    facts = {"name": name_of(answer.name, tr), "size": bytes_of(answer.size, tr)}
     if answer.is_cut:
         return tr("answer"), tr("{name}, cut after {sent} of {size}", **facts, sent=f"{answer.served:,}")
     return tr("answer"), tr("{name}, {size}", **facts)

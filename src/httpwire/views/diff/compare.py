@@ -12,7 +12,8 @@ from httpwire.views.diff.content import content_differences
 from httpwire.views.diff.framing import Side, chunk_differences, framing_differences, side_of
 from httpwire.views.diff.heads import Line, field_differences, lines_of, start_line_differences
 from httpwire.views.diff.model import Compared, Difference, Ignoring, Layer, What
-from httpwire.wire.element import Direction, Span
+from httpwire.views.outcome import DIRECTIONS
+from httpwire.wire.element import Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,10 +53,7 @@ def _paired(old: Iterator[Part], new: Iterator[Part]) -> Iterator[tuple[Part | N
 
 
 def _kind(side: Side) -> Sentence:
-    return Sentence(_KINDS[side.part.direction]) if side.head else Sentence("bytes that can't be read as a message")
-
-
-_KINDS = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
+    return Sentence(DIRECTIONS[side.part.direction]) if side.head else Sentence("bytes that can't be read as a message")
 
 
 def _pair(number: int, old: Side, new: Side, files: Files, ignoring: Ignoring) -> Compared:

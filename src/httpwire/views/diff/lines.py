@@ -13,9 +13,9 @@ from httpwire.language import Sentence, Translator
 from httpwire.views.diff.model import Compared, Difference, Layer, Tally, What
 from httpwire.views.diff.sequences import common_end, common_start
 from httpwire.views.diff.sides import below, beside
-from httpwire.views.outcome import bytes_of
+from httpwire.views.outcome import bytes_of, name_of
 from httpwire.views.show.dump import hex_rows
-from httpwire.views.show.lines import label
+from httpwire.views.show.lines import label, offsets_of
 from httpwire.views.text import printable, visible
 
 TYPE_CHECKING = False
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from httpwire.capture.raw import Outgoing
-    from httpwire.capture.reading import Part
     from httpwire.views.diff.model import Value
     from httpwire.views.diff.octets import Files
+    from httpwire.views.diff.sides import Row
     from httpwire.views.show.lines import Line
     from httpwire.wire.element import Span
-
-    Row = tuple[Line | None, Line | None]
 
 _SHOWN = 300  # characters of a value's differing part
 _AROUND = 60  # characters before and after it
@@ -44,10 +42,7 @@ class Text:
         self._files = files
         self.tr = tr
         self._columns = columns
-        self._names = {"old": self._name(files.old), "new": self._name(files.new)}
-
-    def _name(self, source: Outgoing) -> str:
-        return self.tr("standard input") if source.name == "-" else printable(source.name)
+        self._names = {"old": name_of(files.old.name, tr), "new": name_of(files.new.name, tr)}
 
     def opening(self) -> Iterator[Line]:
         """The files, and where their bytes differ first."""
@@ -84,11 +79,8 @@ class Text:
         return all(part and part.start == 0 and part.stop == source.octets for part, source in parts)
 
     def _title(self, compared: Compared) -> Line:
-        where = " | ".join(self._place(part) for part in (compared.old, compared.new) if part)
+        where = " | ".join(offsets_of(part, self.tr) for part in (compared.old, compared.new) if part)
         return [("title", self.tr("message {n}: {where}", n=f"{compared.number:,}", where=where))]
-
-    def _place(self, part: Part) -> str:
-        return self.tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
 
     def _amount(self, layer: Layer, count: int) -> str:
         if layer is Layer.FIELDS:

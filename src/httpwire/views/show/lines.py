@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from httpwire.language import N_, Translator
 from httpwire.views.content import BINARY, FORM, JSON, MARKUP, MULTIPART, Content
-from httpwire.views.outcome import bytes_of, end_of
-from httpwire.views.text import padded, printable, visible, width
-from httpwire.wire.element import RUNS, Direction, ElementKind
+from httpwire.views.outcome import DIRECTIONS, bytes_of, end_of, name_of
+from httpwire.views.text import padded, printable, printable_line, visible, width
+from httpwire.wire.element import RUNS, ElementKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,19 +70,22 @@ _RUN_SHOWN = {
 
 def empty_line(name: str, tr: Translator) -> Line:
     """What stands for a file without octets."""
-    shown = tr("standard input") if name == "-" else printable(name)
-    return [("title", f"--- {shown}: {tr('no bytes')}")]
+    return [("title", f"--- {name_of(name, tr)}: {tr('no bytes')}")]
 
 
 def title_line(part: Part, name: str, tr: Translator) -> Line:
     """What the lines that follow are: a file's name, and which of its bytes."""
-    shown = tr("standard input") if name == "-" else printable(name)
-    kind = PART_NAMES[part.direction] if part.message else N_("bytes that belong to no message")
-    offsets = tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
-    return [("title", f"--- {shown}: {tr(', ').join((tr(kind), offsets))}")]
+    return [("title", f"--- {name_of(name, tr)}: {tr(', ').join((kind_of(part, tr), offsets_of(part, tr)))}")]
 
 
-PART_NAMES = {Direction.REQUEST: N_("request"), Direction.RESPONSE: N_("answer")}
+def kind_of(part: Part, tr: Translator) -> str:
+    """What a part is, in a word or two."""
+    return tr(DIRECTIONS[part.direction] if part.message else N_("bytes that belong to no message"))
+
+
+def offsets_of(part: Part, tr: Translator) -> str:
+    """Where a part stands in its file."""
+    return tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
 
 
 def message_lines(
@@ -234,10 +237,4 @@ def content_text(content: Content) -> Iterator[str]:
     text = content.text
     lay = {JSON: layout.json_lines, MARKUP: layout.markup_lines, FORM: layout.form_lines}.get(content.kind)
     for line in lay(text) if lay else text.removesuffix("\n").split("\n"):
-        yield safe(line)
-
-
-def safe(line: str) -> str:
-    """A line of text without its line end, tabs left as they are; no other control character."""
-    line = line.rstrip("\r\n")
-    return line if line.isprintable() else "\t".join(printable(piece) for piece in line.split("\t"))
+        yield printable_line(line.rstrip("\r\n"))

@@ -16,9 +16,9 @@ from bisect import bisect_left
 
 from httpwire.language import N_, Translator
 from httpwire.views.explain.gloss import Gloss
-from httpwire.views.outcome import bytes_of, end_of
-from httpwire.views.show.lines import PART_NAMES, SEVERITIES, content_text, style_of, summary
-from httpwire.views.text import printable, visible
+from httpwire.views.outcome import bytes_of, end_of, name_of
+from httpwire.views.show.lines import SEVERITIES, content_text, kind_of, offsets_of, style_of, summary
+from httpwire.views.text import printable_line, visible
 from httpwire.wire.element import RUNS, Element, ElementKind
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ class Page:
             f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; "
             "base-uri 'none'; form-action 'none'"
         )
-        title = ", ".join(printable(tr("standard input") if name == "-" else name) for name in names)
+        title = ", ".join(name_of(name, tr) for name in names)
         yield f'<!DOCTYPE html>\n<html lang="{tr.language}">\n<meta charset="utf-8">\n'
         yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -59,10 +59,8 @@ class Page:
     def message(self, anatomy: Anatomy, name: str, glosses: tuple[Gloss, ...]) -> Iterator[str]:
         """One message as a section."""
         tr, part = self._tr, anatomy.part
-        kind = PART_NAMES[part.direction] if part.message else N_("bytes that belong to no message")
-        offsets = tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
-        shown = tr("standard input") if name == "-" else printable(name)
-        yield f"<section>\n<h2>{_text(tr(kind))}<small>{_text(shown)}, {_text(offsets)}</small></h2>\n"
+        where = f"{name_of(name, tr)}, {offsets_of(part, tr)}"
+        yield f"<section>\n<h2>{_text(kind_of(part, tr))}<small>{_text(where)}</small></h2>\n"
         yield '<div class="rows">\n'
         index = 0
         for row in anatomy.rows[:_ROWS]:
@@ -198,7 +196,7 @@ def _start(gloss: Gloss) -> int:
 
 def _text(text: str) -> str:
     """`text` as it stands in the page: no character of it is markup, or a control character."""
-    return html.escape(text if text.isprintable() else "\t".join(printable(piece) for piece in text.split("\t")))
+    return html.escape(printable_line(text))
 
 
 def _anchor(section: str) -> str:
