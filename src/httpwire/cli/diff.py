@@ -12,14 +12,13 @@ from httpwire.capture.raw import Outgoing
 from httpwire.capture.reading import Reading
 from httpwire.cli.console import columns_of, say, say_all
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.paint import on_terminal, show, wants_colour
-from httpwire.cli.show import choice
+from httpwire.cli.paint import COLOUR, on_terminal, show, wants_colour
+from httpwire.cli.recordings import KIND, close, kind_asked
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
 from httpwire.views.diff.model import VOLATILE, WORDS, Ignoring, Tally
 from httpwire.wire import grammar
-from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ DIFF = Verb(
         Option("ignore-volatile", "", "", N_("the fields that differ each time do not count (see below)")),
         Option("json", "", "", N_("all of it as one JSON object")),
         Option("quiet", "q", "", N_("show nothing; the exit status tells")),
-        Option("as", "", N_("KIND"), N_("read the files as request or response, whatever they begin with")),
-        Option("color", "", N_("WHEN"), N_("auto, always or never")),
+        KIND,
+        COLOUR,
     ),
     2,
     (
@@ -74,7 +73,7 @@ def run(words: list[str], tr: Translator) -> int:
     if arguments.has("help"):
         say(help_text(DIFF, tr, columns_of(sys.stdout)))
         return ExitStatus.DONE
-    colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
+    colour = wants_colour(arguments)
     ignoring = _ignoring(arguments)
     old, new = _open(arguments)
     try:
@@ -94,8 +93,7 @@ def run(words: list[str], tr: Translator) -> int:
         else:
             show(_text(files, pairs, tally, tr), colour=colour)
     finally:
-        old.source.close()
-        new.source.close()
+        close((old, new))
     return ExitStatus.FINDINGS if tally.left else ExitStatus.DONE
 
 
@@ -119,7 +117,7 @@ def _open(arguments: Arguments) -> tuple[Reading, Reading]:
         raise UsageError(N_("{verb} needs the names of two files"), verb="diff", hint=N_("httpwire diff A B"))
     if paths == ["-", "-"]:
         raise UsageError(N_("only one of the two can be standard input"))
-    forced = Direction(choice(arguments, "as", ("request", "response"), "request")) if arguments.has("as") else None
+    forced = kind_asked(arguments)
     old = Outgoing.from_path(paths[0])
     try:
         return Reading(old, forced), Reading(Outgoing.from_path(paths[1]), forced)
@@ -144,13 +142,11 @@ def _json(old: Reading, new: Reading, files: Files, pairs: Iterable[Compared], t
     import json
 
     from httpwire.views.diff.objects import compared_object
+    from httpwire.views.report import reading_of
 
-    about = {
-        name: {"path": reading.source.name, "octets": reading.source.octets, "direction": reading.direction.value}
-        for name, reading in (("old", old), ("new", new))
-    }
     first = files.first and files.first.offset
-    yield json.dumps({**about, "first_difference": first})[:-1] + ', "messages": ['
+    about = {"old": reading_of(old), "new": reading_of(new), "first_difference": first}
+    yield json.dumps(about)[:-1] + ', "messages": ['
     for number, compared in enumerate(pairs):
         tally.add(compared)
         yield (",\n" if number else "\n") + json.dumps(compared_object(compared))

@@ -11,8 +11,8 @@ import sys
 
 from httpwire.cli.console import columns_of, say, say_all
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.paint import show, wants_colour
-from httpwire.cli.show import COLOUR, KIND, choice, open_readings
+from httpwire.cli.paint import COLOUR, show, wants_colour
+from httpwire.cli.recordings import KIND, close, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
@@ -78,11 +78,11 @@ class _Run:
 
     def __init__(self, arguments: Arguments, tr: Translator) -> None:
         self._arguments = arguments
-        self._plain = arguments.has("json") or arguments.has("sarif")
-        self._tr = Translator() if self._plain else tr  # programs are spoken to in English
+        plain = arguments.has("json") or arguments.has("sarif")
+        self._tr = Translator() if plain else tr  # programs are spoken to in English
         self._choice = Choice(_names(arguments, "select"), _names(arguments, "ignore"))
-        self._fail_on = choice(arguments, "fail-on", (*SEVERITIES, "never"), "error")
-        self._colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
+        self._fail_on = arguments.choice("fail-on", (*SEVERITIES, "never"), "error")
+        self._colour = wants_colour(arguments)
         self._counts: dict[str, int] = {}
 
     def run(self) -> int:
@@ -95,8 +95,7 @@ class _Run:
             else:
                 show(self._text(readings), colour=self._colour)
         finally:
-            for reading in readings:
-                reading.source.close()
+            close(readings)
         bad = SEVERITIES[SEVERITIES.index(self._fail_on) :] if self._fail_on != "never" else ()
         return ExitStatus.FINDINGS if any(self._counts.get(severity) for severity in bad) else ExitStatus.DONE
 
@@ -132,12 +131,11 @@ class _Run:
         from httpwire.views.lint.objects import complaint_object
         from httpwire.views.lint.opinions import opinion_object
         from httpwire.views.lint.smuggling import conflict_object
+        from httpwire.views.report import reading_of
 
         yield '{"files": ['
         for index, file in enumerate(self._files(readings)):
-            source = file.reading.source
-            about = {"path": source.name, "octets": source.octets, "direction": file.reading.direction.value}
-            yield (", " if index else "") + json.dumps(about)[:-1] + ', "findings": ['
+            yield (", " if index else "") + json.dumps(reading_of(file.reading))[:-1] + ', "findings": ['
             comma = ""
             for _, complaints in file.complaints():
                 for complaint in complaints:

@@ -74,6 +74,16 @@ class Arguments:
     def last(self, name: str, default: str = "") -> str:
         return self._given.get(name, [default])[-1]
 
+    def choice(self, name: str, values: tuple[str, ...], default: str) -> str:
+        """The value, one of `values`. Raises UsageError."""
+        if name not in self._given:
+            return default
+        value = self.last(name)
+        if value not in values:
+            names = ", ".join(values)
+            raise UsageError(N_("--{option} takes one of {names}, not {value}"), option=name, names=names, value=value)
+        return value
+
     def seconds(self, name: str, default: float) -> float:
         """The value as a number of seconds, 0 or more. Raises UsageError."""
         text = self.last(name, "")

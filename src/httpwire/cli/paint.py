@@ -1,6 +1,7 @@
 """Styled lines on standard output: colour where it is a terminal that can show it, plain text elsewhere.
 
-In: lines of (style, text). Out: text; long lines of prose are wrapped to a terminal's width.
+In: lines of (style, text), and the option that says when to colour them. Out: text; long lines of prose are wrapped to
+a terminal's width.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import os
 import sys
 
 from httpwire.cli.console import columns_of, say_all
-from httpwire.cli.options import wrapped
+from httpwire.cli.options import Arguments, Option, wrapped
+from httpwire.language import N_
 from httpwire.views.text import width
 
 TYPE_CHECKING = False
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from httpwire.views.show.lines import Line
+
+COLOUR = Option("color", "", N_("WHEN"), N_("auto, always or never"))
 
 #: SGR parameters; those that a light and a dark ground both show.
 _COLOURS = {
@@ -43,8 +47,9 @@ def on_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def wants_colour(choice: str) -> bool:
-    """Whether to colour: `choice` is auto, always or never."""
+def wants_colour(arguments: Arguments) -> bool:
+    """Whether to colour. Raises UsageError."""
+    choice = arguments.choice("color", ("auto", "always", "never"), "auto")
     return choice == "always" or (choice == "auto" and on_terminal() and not os.environ.get("NO_COLOR"))
 
 

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import sys
 
-from httpwire.capture.raw import Outgoing, Saving, same_file
-from httpwire.capture.reading import Reading
+from httpwire.capture.raw import Saving, same_file
 from httpwire.cli.console import Console, columns_of, say, say_all, write_octets
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.paint import show, wants_colour
+from httpwire.cli.paint import COLOUR, show, wants_colour
+from httpwire.cli.recordings import KIND, close, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Sentence, Translator
 from httpwire.views.text import padded, printable
-from httpwire.wire.element import Direction, ElementKind
+from httpwire.wire.element import ElementKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from httpwire.capture.reading import Reading
     from httpwire.views.anatomy import Anatomy
     from httpwire.views.explain.gloss import Gloss
     from httpwire.views.show.lines import Line
@@ -31,8 +32,6 @@ _ON_PAGE = 500  # messages on one page: a browser has to hold it
 _ALL = 64 << 20  # octets of content that is larger than its file, where all is to be shown
 _FORMS = ("raw", "hex", "elements", "json", "html", "content")
 
-KIND = Option("as", "", N_("KIND"), N_("read the files as request or response, whatever they begin with"))
-COLOUR = Option("color", "", N_("WHEN"), N_("auto, always or never"))
 SHOW = Verb(
     "show",
     N_("httpwire show FILE... [--explain] [OPTION...]"),
@@ -71,7 +70,7 @@ def run(words: list[str], tr: Translator) -> int:
         say(help_text(SHOW, tr, columns_of(sys.stdout)))
         return ExitStatus.DONE
     form = _form(arguments)
-    colour = wants_colour(choice(arguments, "color", ("auto", "always", "never"), "auto"))
+    colour = wants_colour(arguments)
     if any(same_file(path, arguments.last("html")) for path in arguments.operands if form == "html"):
         raise UsageError(N_("the page would overwrite the recording {path}"), path=arguments.last("html"))
     readings = open_readings(arguments, "show")
@@ -98,8 +97,7 @@ def run(words: list[str], tr: Translator) -> int:
         else:
             show(_text(readings, limit, tr, explained=explained), colour=colour)
     finally:
-        for reading in readings:
-            reading.source.close()
+        close(readings)
     return ExitStatus.DONE
 
 
@@ -109,38 +107,6 @@ def _form(arguments: Arguments) -> str:
     if len(asked) > 1:
         raise UsageError(N_("--{one} and --{other} exclude each other"), one=asked[0], other=asked[1])
     return asked[0] if asked else "text"
-
-
-def choice(arguments: Arguments, option: str, values: tuple[str, ...], default: str) -> str:
-    """The value of `option`, one of `values`. Raises UsageError."""
-    value = arguments.last(option, default)
-    if value not in values:
-        names = ", ".join(values)
-        raise UsageError(N_("--{option} takes one of {names}, not {value}"), option=option, names=names, value=value)
-    return value
-
-
-def open_readings(arguments: Arguments, verb: str) -> list[Reading]:
-    """The files that were named, opened. A request followed by an answer are one exchange. Raises UsageError."""
-    if not arguments.operands:
-        raise UsageError(
-            N_("{verb} needs the name of a file"), verb=verb, hint=N_("a recorded request or answer, or '-'")
-        )
-    forced = Direction(choice(arguments, "as", ("request", "response"), "request")) if arguments.has("as") else None
-    readings: list[Reading] = []
-    try:
-        for path in arguments.operands:
-            source = Outgoing.from_path(path)
-            before = readings[-1] if readings else None
-            reading = Reading(source, forced)
-            if before and before.direction is Direction.REQUEST and reading.direction is Direction.RESPONSE:
-                reading = Reading(source, forced, before.methods())
-            readings.append(reading)
-    except BaseException:
-        for reading in readings:
-            reading.source.close()
-        raise
-    return readings
 
 
 def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: bool) -> Iterator[Line]:
@@ -175,12 +141,12 @@ def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[s
     import json
 
     from httpwire.views.anatomy import anatomy_of
+    from httpwire.views.report import reading_of
     from httpwire.views.show.objects import message_object
 
     yield '{"files": ['
     for index, reading in enumerate(readings):
-        about = {"path": reading.source.name, "octets": reading.source.octets, "direction": reading.direction.value}
-        yield (", " if index else "") + json.dumps(about)[:-1] + ', "messages": ['
+        yield (", " if index else "") + json.dumps(reading_of(reading))[:-1] + ', "messages": ['
         for number, part in enumerate(reading.parts()):
             anatomy = anatomy_of(part, reading.source, limit)
             yield (",\n" if number else "\n") + json.dumps(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from httpwire.capture.raw import Outgoing, Saving
+    from httpwire.capture.reading import Reading
     from httpwire.wire.deviations import Finding
     from httpwire.wire.exchange import Exchange
     from httpwire.wire.message import Message
@@ -117,6 +118,11 @@ def _response(message: Message) -> dict[str, Any]:
         "complete": message.complete,
         "framing": framing_of(message),
     }
+
+
+def reading_of(reading: Reading) -> dict[str, Any]:
+    """A file, and what it is read as."""
+    return {"path": reading.source.name, "octets": reading.source.octets, "direction": reading.direction.value}
 
 
 def framing_of(message: Message) -> dict[str, Any] | None:
