@@ -13,7 +13,11 @@ import pytest
 from command import Command, failure
 from test_cli_limits import measured
 
+from httpwire.capture.raw import Outgoing
+from httpwire.capture.reading import Reading
 from httpwire.cli.lint import LINT
+from httpwire.language import Translator
+from httpwire.views.lint.meaning import Meaning
 from httpwire.wire.deviations import CATALOGUE
 
 MIB = 1 << 20
@@ -98,6 +102,24 @@ class TestMeaning:
         (tmp_path / "a").write_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: no-store\r\n\r\n")
         made = json.loads(httpwire("lint", "--json", "q", "a").stdout)
         assert [each["id"] for each in made["files"][1]["findings"] if each["severity"] == "error"] == []
+
+    def test_of_more_requests_than_are_held_the_first_belong_to_the_first_answers(self) -> None:
+        def looked_at(requests: list[bytes], answers: int) -> list[Any]:
+            tr = Translator()
+            sides = [b"".join(requests), b"HTTP/1.1 206 Partial Content\r\nContent-Length: 0\r\n\r\n" * answers]
+            sources = [Outgoing.from_bytes(octets) for octets in sides]
+            asked = Meaning(tr)
+            for part in Reading(sources[0]).parts():
+                list(asked.complaints(part, sources[0]))
+            meaning = Meaning(tr, asked.requests)
+            parts = Reading(sources[1], asked=[b"GET"] * answers).parts()
+            return [[each.id for each in meaning.complaints(part, sources[1])] for part in parts]
+
+        plain = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        ranged = b"GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\n\r\n"
+        first, second = looked_at([ranged, plain], 2)
+        assert first != second  # 206 is right for the one only
+        assert looked_at([ranged] + [plain] * 1_100, 2) == [first, second]
 
     def test_a_bomb_is_not_decoded_for_it(self, tmp_path: Path) -> None:
         body = gzip.compress(gzip.compress(b"\0" * (512 * MIB), 9))

@@ -48,7 +48,7 @@ class Meaning:
     def __init__(self, tr: Translator, asked: deque[HttpRequestLinter] | None = None) -> None:
         self._tr = tr
         self._asked = asked or deque()
-        self.requests: deque[HttpRequestLinter] = deque(maxlen=_REQUESTS)  #: the requests that were looked at
+        self.requests: deque[HttpRequestLinter] = deque()  #: the first requests that were looked at
 
     def complaints(self, part: Part, source: Outgoing) -> Iterator[Complaint]:
         """What is to be said of the message in `part`. Raises RecordingUnreadable."""
@@ -82,7 +82,8 @@ class Meaning:
     def _request(self, message: Message, *, seen: bool) -> HttpRequestLinter:
         linter = httplint.HttpRequestLinter(no_content=not seen)
         linter.process_request_topline(message.method, message.target, _version(message))
-        self.requests.append(linter)
+        if len(self.requests) < _REQUESTS:
+            self.requests.append(linter)
         return linter
 
     def _response(self, message: Message, *, seen: bool) -> HttpResponseLinter:
