@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 
 from httpwire.cli.console import columns_of, say, say_all
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
@@ -16,19 +17,16 @@ from httpwire.cli.recordings import KIND, close, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
-from httpwire.views.lint.complaint import MEANING, SEVERITIES, SMUGGLING, Choice, Complaint, of_bytes
+from httpwire.views.lint.complaint import SEVERITIES, Choice
+from httpwire.views.lint.inspection import Inspection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpwire.capture.reading import Part, Reading
-    from httpwire.views.lint.meaning import Meaning
-    from httpwire.views.lint.smuggling import Conflict, Search
-    from httpwire.views.parsers import Opinion
+    from httpwire.capture.reading import Reading
     from httpwire.views.show.lines import Line
 
-_GIVEN = 256 << 10  # octets that installed parsers are given
 _IDS = N_("IDS")
 LINT = Verb(
     "lint",
@@ -83,7 +81,7 @@ class _Run:
         self._choice = Choice(_names(arguments, "select"), _names(arguments, "ignore"))
         self._fail_on = arguments.choice("fail-on", (*SEVERITIES, "never"), "error")
         self._colour = wants_colour(arguments)
-        self._counts: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()  # complaints of each severity
 
     def run(self) -> int:
         readings = open_readings(self._arguments, "lint")
@@ -91,21 +89,21 @@ class _Run:
             if self._arguments.has("json"):
                 say_all(self._json(readings))
             elif self._arguments.has("sarif"):
-                say(self._sarif(readings))
+                say_all(self._sarif(readings))
             else:
                 show(self._text(readings), colour=self._colour)
         finally:
             close(readings)
         bad = SEVERITIES[SEVERITIES.index(self._fail_on) :] if self._fail_on != "never" else ()
-        return ExitStatus.FINDINGS if any(self._counts.get(severity) for severity in bad) else ExitStatus.DONE
+        return ExitStatus.FINDINGS if any(self._counts[severity] for severity in bad) else ExitStatus.DONE
 
-    def _files(self, readings: list[Reading]) -> Iterator[_File]:
+    def _files(self, readings: list[Reading]) -> Iterator[Inspection]:
         """Each file; an answer's meaning is looked at with the requests of the file before."""
-        before: _File | None = None
+        before: Inspection | None = None
         for reading in readings:
-            file = _File(reading, before if reading.answers else None, self._tr, self._choice)
+            file = Inspection(reading, self._choice, self._tr, before if reading.answers else None)
             yield file
-            self._counts.update({name: self._counts.get(name, 0) + n for name, n in file.counts.items()})
+            self._counts.update(file.counts)
             before = file
 
     def _text(self, readings: list[Reading]) -> Iterator[Line]:
@@ -144,71 +142,15 @@ class _Run:
             parsers = [opinion_object(each) for each in file.opinions()] if self._arguments.has("parsers") else None
             more = {"smuggling": file.conflict and conflict_object(file.conflict), "parsers": parsers}
             yield "], " + json.dumps(more)[1:]
-        yield "], " + json.dumps({"counts": {name: self._counts.get(name, 0) for name in SEVERITIES}})[1:] + "\n"
+        yield "], " + json.dumps({"counts": {name: self._counts[name] for name in SEVERITIES}})[1:] + "\n"
 
-    def _sarif(self, readings: list[Reading]) -> str:
-        import json
-
+    def _sarif(self, readings: list[Reading]) -> Iterator[str]:
         from httpwire import __version__
         from httpwire.views.lint.objects import sarif_log
 
-        files = [
-            (file.reading.source, [complaint for _, complaints in file.complaints() for complaint in complaints])
-            for file in self._files(readings)
-        ]
-        return json.dumps(sarif_log(files, __version__), indent=1) + "\n"
-
-
-class _File:
-    """What is to be said of one file, and what its answers will have to know of its requests."""
-
-    def __init__(self, reading: Reading, before: _File | None, tr: Translator, choice: Choice) -> None:
-        self.reading = reading
-        self.counts: dict[str, int] = {}
-        self.conflict: Conflict | None = None
-        self._tr = tr
-        self._choice = choice
-        self._search: Search | None = None
-        self._meaning: Meaning | None = None
-        if choice.wants_layer(SMUGGLING):
-            from httpwire.views.lint.smuggling import Search
-
-            self._search = Search(reading)
-        if choice.wants_layer(MEANING):
-            from httpwire.views.lint.meaning import Meaning
-
-            self._meaning = Meaning(tr, before._meaning.requests if before and before._meaning else None)
-
-    def complaints(self) -> Iterator[tuple[Part, list[Complaint]]]:
-        """Each part with what is to be said of it, in order of offset."""
-        for part in self.reading.parts():
-            found = list(of_bytes(part, self._tr))
-            if self._search:
-                found += self._smuggling(self._search, part)
-            if self._meaning:
-                found += self._meaning.complaints(part, self.reading.source)
-            wanted = [complaint for complaint in found if self._choice.wants(complaint)]
-            for complaint in wanted:
-                self.counts[complaint.severity] = self.counts.get(complaint.severity, 0) + 1
-            yield part, sorted(wanted, key=lambda each: each.start)
-
-    def _smuggling(self, search: Search, part: Part) -> Iterator[Complaint]:
-        from httpwire.views.lint.smuggling import complaint_on, unchecked_note
-
-        before = search.unchecked
-        if not self.conflict:
-            self.conflict = search.look(part)
-        if self.conflict and part.start <= self.conflict.offset < part.stop:
-            yield complaint_on(self.conflict, self._tr)
-        elif search.unchecked is not None and before is None:
-            yield unchecked_note(search.unchecked, self._tr)
-
-    def opinions(self) -> list[Opinion]:
-        """What installed parsers say of the file's octets."""
-        from httpwire.views.parsers import opinions
-
-        octets = self.reading.source.read(0, _GIVEN + 1)  # one more tells that there are more
-        return opinions(octets, self.reading.direction, self.reading.asked(0), most_octets=_GIVEN)
+        files = self._files(readings)
+        found = ((file.reading.source, (each for _, some in file.complaints() for each in some)) for file in files)
+        yield from sarif_log(found, __version__)
 
 
 def _names(arguments: Arguments, option: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What lint has to say for programs: JSON objects, and SARIF 2.1.0 for code hosts.
 
-In: Complaints on the octets of a file. Out: dicts of plain values, in English. Offsets are in octets;
-SARIF's lines and columns are counted from 1, a line ending with LF.
+In: Complaints on the octets of a file. Out: dicts of plain values, and SARIF in pieces, in English. Offsets are in
+octets; SARIF's lines and columns are counted from 1, a line ending with LF.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from httpwire.views.lint.complaint import MEANING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from httpwire.capture.raw import Outgoing
@@ -34,17 +35,22 @@ def complaint_object(complaint: Complaint) -> dict[str, Any]:
     }
 
 
-def sarif_log(files: list[tuple[Outgoing, list[Complaint]]], version: str) -> dict[str, Any]:
-    """The complaints of each file as one run of a tool. Raises RecordingUnreadable."""
-    results: list[dict[str, Any]] = []
+def sarif_log(files: Iterable[tuple[Outgoing, Iterable[Complaint]]], version: str) -> Iterator[str]:
+    """The complaints of each file, in order of offset, as one run of the tool, in pieces of JSON: what is held is the
+    rules. Raises RecordingUnreadable."""
+    import json
+
     rules: dict[str, dict[str, Any]] = {}
+    comma = ""
+    yield json.dumps({"version": "2.1.0", "$schema": _SCHEMA})[:-1] + ', "runs": [{"results": ['
     for source, complaints in files:
         places = _Places(source)
-        for complaint in sorted(complaints, key=lambda each: each.start):
+        for complaint in complaints:
             rules.setdefault(complaint.id, _rule(complaint))
-            results.append(_result(complaint, source, places))
+            yield comma + "\n" + json.dumps(_result(complaint, source, places))
+            comma = ","
     driver = {"name": "httpwire", "version": version, "rules": list(rules.values())}
-    return {"version": "2.1.0", "$schema": _SCHEMA, "runs": [{"tool": {"driver": driver}, "results": results}]}
+    yield "], " + json.dumps({"tool": {"driver": driver}})[1:] + "]}\n"
 
 
 def _rule(complaint: Complaint) -> dict[str, Any]:
