@@ -143,15 +143,10 @@ def _sliced(blocks: Iterable[bytes]) -> Iterator[bytes]:
             yield block[start : start + 1024]
 
 
-def _identity(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    return iter(blocks)
-
-
 _DECODERS: dict[bytes, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
     b"gzip": _gzip,
     b"x-gzip": _gzip,
     b"deflate": _deflate,
     b"br": _brotli,
     b"zstd": _zstd,
-    b"identity": _identity,
 }

@@ -164,7 +164,7 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
         for block in counters[-1]:
             sample += block[: max(0, most - len(sample))]
             counted += len(block)
-            if len(counters) <= 2 and counters[-1].name in ("", "chunked") and counted > most:
+            if len(counters) == 1 and counted > most:
                 break  # its size is known without reading on
             if counted >= max(most, COUNTED):
                 problem = Sentence("only the first {n} bytes are decoded: there are more", n=f"{counted:,}")
@@ -237,11 +237,19 @@ def _broke(broken: CodingBroken, octets: int) -> Sentence:
     return Sentence("{coding}: {why}; {n} bytes could be decoded", coding=broken.coding, why=why, n=f"{octets:,}")
 
 
+def transferred(message: Message, source: Outgoing) -> Iterator[bytes]:
+    """The content of `message` in blocks, the chunked coding taken off and no other. Raises RecordingUnreadable."""
+    blocks = source.blocks(message.content_start, message.stop)
+    return unchunked(blocks) if _is_chunked(message) else blocks
+
+
+def _is_chunked(message: Message) -> bool:
+    return message.framing is not None and message.framing.kind is Kind.CHUNKED
+
+
 def _taken_off(message: Message, source: Outgoing) -> tuple[list[_Counter], str]:
     """The content's blocks after each coding that was taken off, and the name of one that could not be."""
-    counters = [_Counter("", source.blocks(message.content_start, message.stop))]
-    if message.framing and message.framing.kind is Kind.CHUNKED:
-        counters.append(_Counter("chunked", unchunked(counters[-1])))
+    counters = [_Counter("chunked" if _is_chunked(message) else "", transferred(message, source))]
     names = [
         name.lower()
         for field in (b"content-encoding", b"transfer-encoding")

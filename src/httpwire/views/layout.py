@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from httpwire.views.text import printable, visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +142,6 @@ def form_lines(text: str) -> Iterator[str]:
 def multipart_lines(octets: bytes, boundary: bytes) -> Iterator[str]:
     """The parts of a multipart content (RFC 2046 5.1): their delimiters and fields, and text where they are text."""
     from httpwire.views.signatures import recognized
-    from httpwire.views.text import printable, visible
 
     delimiter = b"--" + boundary
     for index, piece in enumerate(octets.split(delimiter)):
@@ -169,6 +170,4 @@ def multipart_lines(octets: bytes, boundary: bytes) -> Iterator[str]:
 
 def _decoded(line: bytes) -> str:
     """A field line as text; file names in it are UTF-8 as browsers write them."""
-    from httpwire.views.text import printable
-
     return printable(line.decode("utf-8", "backslashreplace"))

@@ -7,6 +7,7 @@ is asked and only if it is installed; whatever it raises is its answer, and noth
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
 
 from httpwire.language import N_
@@ -97,8 +98,6 @@ def opinions(
 
 def _own(octets: bytes, direction: Direction, methods: Methods | None) -> list[Message]:
     """The messages that httpwire reads, interim responses left out."""
-    from collections import deque
-
     stream = Stream(direction, methods=None if methods is None else deque(methods))
     messages: list[Message] = []
     for event in stream.feed(octets) + stream.feed_eof():

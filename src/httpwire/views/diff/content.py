@@ -20,13 +20,13 @@ from httpwire.views.content import (
     Content,
     Decoded,
     content_of,
+    transferred,
     undelimited_content,
 )
 from httpwire.views.diff.model import Difference, Layer, What
 from httpwire.views.diff.named import named_differences
 from httpwire.views.diff.octets import EXCERPT, First, first_difference, ranges
 from httpwire.views.diff.sequences import hunks
-from httpwire.wire.content import unchunked
 from httpwire.wire.element import Span
 
 TYPE_CHECKING = False
@@ -74,8 +74,9 @@ def same_on_the_wire(old: Side, new: Side, files: Files) -> bool:
 
 
 def _transferred(side: Side) -> Iterator[bytes]:
-    blocks = side.source.blocks(side.region.start, side.region.stop)
-    return unchunked(blocks) if side.chunked else blocks
+    if side.undelimited:
+        return side.source.blocks(side.region.start, side.region.stop)
+    return transferred(side.message, side.source)
 
 
 def _size(side: Side) -> int:

@@ -16,10 +16,9 @@ import httplint
 from httplint.i18n import set_locale
 
 from httpwire.language import Translator
-from httpwire.views.content import COUNTED, content_of
+from httpwire.views.content import COUNTED, content_of, transferred
 from httpwire.views.lint.complaint import MEANING, Complaint
 from httpwire.views.text import printable
-from httpwire.wire.content import unchunked
 from httpwire.wire.element import Direction, ElementKind
 from httpwire.wire.framing import Kind
 from httpwire.wire.message import Message
@@ -129,12 +128,11 @@ def _is_bounded(message: Message, source: Outgoing) -> bool:
 
 
 def _content(message: Message, source: Outgoing) -> Iterator[bytes]:
-    """The content with the chunked coding removed; content codings are left on."""
+    """What httplint is fed: content whose end is known, its content codings left on."""
     framing = message.framing
     if framing is None or framing.kind in (Kind.TUNNEL, Kind.UNDECIDABLE, Kind.NONE):
         return iter(())
-    blocks = source.blocks(message.content_start, message.stop)
-    return unchunked(blocks) if framing.kind is Kind.CHUNKED else blocks
+    return transferred(message, source)
 
 
 def _all(notes: object) -> Iterator[Note]:

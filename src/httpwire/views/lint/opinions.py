@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from httpwire.language import Translator
 from httpwire.views.parsers import Opinion, Verdict
+from httpwire.views.report import text_of
 from httpwire.views.show.lines import label
 from httpwire.views.text import visible
 
@@ -48,8 +49,8 @@ def opinion_object(opinion: Opinion) -> dict[str, Any]:
         "words": opinion.words or None,
         "messages": [
             {
-                "method": seen.method.decode("latin-1") or None,
-                "target": seen.target.decode("latin-1") or None,
+                "method": text_of(seen.method) or None,
+                "target": text_of(seen.target) or None,
                 "status": seen.status or None,
                 "content_octets": seen.octets,
                 "complete": seen.complete,

@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 from httpwire.language import N_, Translator
 from httpwire.views.lint.complaint import SMUGGLING, Complaint
+from httpwire.views.report import text_of
 from httpwire.views.text import padded, visible, width
 from httpwire.wire import readings
 from httpwire.wire.readings import Disagreement, Ended, Extent, Group
@@ -150,7 +151,7 @@ def _from_there(conflict: Conflict, group: Group) -> list[Extent]:
 
 
 def _refuses(group: Group) -> bool:
-    return any(message.ended in (Ended.REFUSED, Ended.UNDECIDABLE) and message.deviation for message in group.messages)
+    return any(message.refused for message in group.messages)
 
 
 def _cell(extent: Extent, start: int, tr: Translator) -> str:
@@ -172,8 +173,8 @@ def _message(extent: Extent, start: int) -> dict[str, Any]:
     return {
         "start": start + extent.start,
         "stop": start + extent.stop,
-        "method": extent.method.decode("latin-1") or None,
-        "target": extent.target.decode("latin-1") or None,
+        "method": text_of(extent.method) or None,
+        "target": text_of(extent.target) or None,
         "status": extent.status or None,
         "content_octets": extent.octets,
         "ended": extent.ended.value,

@@ -6,6 +6,7 @@ English; octets of heads are latin-1 strings, one character an octet; content is
 
 from __future__ import annotations
 
+from httpwire.views.content import BINARY
 from httpwire.views.report import findings_of, framing_of, text_of
 
 TYPE_CHECKING = False
@@ -62,6 +63,6 @@ def _content(content: Content) -> dict[str, Any]:
         "kind": content.kind,
         "whole": content.whole,
         "problem": content.problem and str(content.problem),
-        "text": content.text if content.kind != "binary" else None,
+        "text": content.text if content.kind != BINARY else None,
         "base64": base64.b64encode(content.sample).decode("ascii"),
     }
