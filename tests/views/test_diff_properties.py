@@ -11,12 +11,12 @@ from messages import APACHE, answer, chunked, compared, differences
 
 from httpwire.capture.raw import Outgoing
 from httpwire.language import Translator
+from httpwire.views.diff.columns import folded
 from httpwire.views.diff.lines import Text
 from httpwire.views.diff.model import Difference, Ignoring, Tally, What
 from httpwire.views.diff.objects import compared_object
 from httpwire.views.diff.octets import Files, first_difference, ranges
 from httpwire.views.diff.sequences import common_end, common_start, hunks, longest_rise, matched
-from httpwire.views.diff.sides import folded
 from httpwire.views.text import width
 
 some = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

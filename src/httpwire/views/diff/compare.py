@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from httpwire.language import N_, Sentence
 from httpwire.views.diff.content import content_differences
-from httpwire.views.diff.framing import Side, chunk_differences, framing_differences, side_of
-from httpwire.views.diff.heads import Line, field_differences, lines_of, start_line_differences
+from httpwire.views.diff.framing import chunk_differences, framing_differences
+from httpwire.views.diff.heads import Field, field_differences, fields_of, start_line_differences
 from httpwire.views.diff.model import Compared, Difference, Ignoring, Layer, What
+from httpwire.views.diff.side import Side, side_of
 from httpwire.views.outcome import DIRECTIONS
 from httpwire.wire.element import Span
 
@@ -103,7 +104,7 @@ def _differences(
         yield from _empty_lines((old, old.part.start, head.start), (new, new.part.start, other.start))
         yield from framing_differences(old, new)
         yield from start_line_differences(head, other)
-        lines = _head_lines(head), _head_lines(other)
+        lines = _head_fields(head), _head_fields(other)
         found, same[Layer.FIELDS] = field_differences(Layer.FIELDS, *lines, ignoring)
         yield from found
         ends = _end_of(head), _end_of(other)
@@ -115,8 +116,8 @@ def _differences(
         yield from content_differences(old, new, files)
 
 
-def _head_lines(head: Head) -> list[Line]:
-    return lines_of(head.lines, head.raw, head.start)
+def _head_fields(head: Head) -> list[Field]:
+    return fields_of(head.lines, head.raw, head.start)
 
 
 def _end_of(head: Head) -> bytes:
@@ -152,9 +153,9 @@ def _behind_the_head(
     yield from content
 
 
-def _trailers(side: Side) -> list[Line]:
+def _trailers(side: Side) -> list[Field]:
     lines = side.message.trailers
-    return lines_of(lines, side.source.read(lines[0].start, lines[-1].stop), lines[0].start) if lines else []
+    return fields_of(lines, side.source.read(lines[0].start, lines[-1].stop), lines[0].start) if lines else []
 
 
 def _trailer_end(side: Side) -> tuple[bytes, Span]:

@@ -33,8 +33,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from httpwire.views.diff.framing import Side
     from httpwire.views.diff.octets import Files
+    from httpwire.views.diff.side import Side
 
 #: How much of a content is held to be compared in detail, how many lines or named values of it, and how many
 #: differences of it are listed.

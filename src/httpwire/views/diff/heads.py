@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BLANK = b" \t"
 
 
-class Line(Record):
+class Field(Record):
     """A field line as it is compared: `raw` is it without its end, `key` its name without case (empty where it has
     none), `spaces` what stands between its parts."""
 
@@ -39,7 +39,7 @@ class Line(Record):
 
     def __new__(
         cls, key: bytes, name: bytes, value: bytes, raw: bytes, spaces: tuple[bytes, ...], end: bytes, span: Span
-    ) -> Line:
+    ) -> Field:
         return tuple.__new__(cls, (key, name, value, raw, spaces, end, span))
 
     @property
@@ -47,29 +47,29 @@ class Line(Record):
         return self.name.decode("latin-1")
 
 
-def lines_of(lines: Iterable[FieldLine], octets: bytes, start: int) -> list[Line]:
+def fields_of(lines: Iterable[FieldLine], octets: bytes, start: int) -> list[Field]:
     """`lines` with their octets, of which the first has the offset `start`."""
-    return [_line(line, octets[line.start - start : line.stop - start]) for line in lines]
+    return [_field(line, octets[line.start - start : line.stop - start]) for line in lines]
 
 
-def _line(line: FieldLine, octets: bytes) -> Line:
+def _field(line: FieldLine, octets: bytes) -> Field:
     raw = octets.removesuffix(b"\n")
     raw = raw.removesuffix(b"\r") if raw != octets else raw
     end = octets[len(raw) :]
     span = Span(line.start, line.stop)
     if not line.name:
-        return Line(b"", b"", raw, raw, (), end, span)
+        return Field(b"", b"", raw, raw, (), end, span)
     colon = line.colon - line.start
     inner = raw[colon + 1 :]
     value = inner.strip(_BLANK)
     before = len(inner) - len(inner.lstrip(_BLANK))
     folded = value if value != line.value else b""  # its folds are spaces of another kind
     spaces = (raw[len(line.name) : colon], inner[:before], inner[before + len(value) :], folded)
-    return Line(line.name.lower(), line.name, line.value, raw, spaces, end, span)
+    return Field(line.name.lower(), line.name, line.value, raw, spaces, end, span)
 
 
 def field_differences(
-    layer: Layer, old: list[Line], new: list[Line], ignoring: Ignoring
+    layer: Layer, old: list[Field], new: list[Field], ignoring: Ignoring
 ) -> tuple[list[Difference], int]:
     """What differs between two lists of fields, and how many of these are the same."""
     pairs = matched([(line.key, line.value) for line in old], [(line.key, line.value) for line in new])
@@ -88,14 +88,14 @@ def field_differences(
     return found, same
 
 
-def _alone(layer: Layer, old: Line | None, new: Line | None) -> Difference:
+def _alone(layer: Layer, old: Field | None, new: Field | None) -> Difference:
     if old:
         return Difference(layer, What.REMOVED, old.shown, old.raw, None, old.span, None)
     assert new
     return Difference(layer, What.ADDED, new.shown, None, new.raw, None, new.span)
 
 
-def _aspects(layer: Layer, old: Line, new: Line) -> Iterator[Difference]:
+def _aspects(layer: Layer, old: Field, new: Field) -> Iterator[Difference]:
     at = old.span, new.span
     if old.value != new.value:
         yield Difference(layer, What.VALUE, old.shown, old.value, new.value, *at)

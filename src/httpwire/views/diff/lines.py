@@ -10,9 +10,9 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from httpwire.language import Sentence, Translator
+from httpwire.views.diff.columns import below, beside
 from httpwire.views.diff.model import Compared, Difference, Layer, Tally, What
 from httpwire.views.diff.sequences import common_end, common_start
-from httpwire.views.diff.sides import below, beside
 from httpwire.views.outcome import bytes_of, name_of
 from httpwire.views.show.dump import hex_rows
 from httpwire.views.show.lines import label, offsets_of
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from httpwire.capture.raw import Outgoing
+    from httpwire.views.diff.columns import Row
     from httpwire.views.diff.model import Value
     from httpwire.views.diff.octets import Files
-    from httpwire.views.diff.sides import Row
     from httpwire.views.show.lines import Line
     from httpwire.wire.element import Span
 
