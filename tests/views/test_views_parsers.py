@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from httpwire.views import parsers as room
-from httpwire.views.asking import REQUESTS, RESPONSES, Account
-from httpwire.views.parsers import Opinion, Verdict, opinions
+from httpwire.views.lint import parsers as room
+from httpwire.views.lint.asking import REQUESTS, RESPONSES, Account
+from httpwire.views.lint.parsers import Opinion, Verdict, opinions
 from httpwire.wire.element import Direction
 
 Methods = list[bytes | None]
@@ -231,7 +231,7 @@ def test_whatever_a_parser_raises_is_its_rejection(monkeypatch: pytest.MonkeyPat
 
 
 def test_parsers_are_loaded_when_they_are_asked() -> None:
-    program = f"import sys; sys.path[:0] = {sys.path!r}; import httpwire.views.parsers; print(*sys.modules)"
+    program = f"import sys; sys.path[:0] = {sys.path!r}; import httpwire.views.lint.parsers; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, check=True, text=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "httpwire" in loaded

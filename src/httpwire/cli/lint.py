@@ -164,12 +164,12 @@ def _names(arguments: Arguments, option: str) -> list[str]:
 
 
 def _rules(tr: Translator) -> Iterator[str]:
-    from httpwire.views.show.lines import SEVERITIES as NAMES
+    from httpwire.views.show.lines import SEVERITY_NAMES
     from httpwire.views.text import padded
     from httpwire.wire.deviations import CATALOGUE
 
     for deviation in CATALOGUE.values():
-        severity = padded(tr(NAMES[deviation.severity.value]), 8)
+        severity = padded(tr(SEVERITY_NAMES[deviation.severity.value]), 8)
         yield f"{padded(deviation.id, 24)} {severity} {padded(deviation.section, 16)} {_unfilled(tr(deviation.says))}\n"
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from httpwire.language import Translator
     from httpwire.views.lint.complaint import Choice, Complaint
     from httpwire.views.lint.meaning import Meaning
+    from httpwire.views.lint.parsers import Opinion
     from httpwire.views.lint.smuggling import Conflict, Search
-    from httpwire.views.parsers import Opinion
 
 _GIVEN = 256 << 10  # octets that installed parsers are given
 
@@ -71,7 +71,7 @@ class Inspection:
 
     def opinions(self) -> list[Opinion]:
         """What installed parsers say of its octets."""
-        from httpwire.views.parsers import opinions
+        from httpwire.views.lint.parsers import opinions
 
         octets = self.reading.source.read(0, _GIVEN + 1)  # one more tells that there are more
         return opinions(octets, self.reading.direction, self.reading.asked(0), most_octets=_GIVEN)

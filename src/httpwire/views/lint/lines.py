@@ -9,7 +9,7 @@ from __future__ import annotations
 from httpwire.language import N_, Translator
 from httpwire.views.lint.complaint import SMUGGLING
 from httpwire.views.lint.smuggling import conflict_lines
-from httpwire.views.show.lines import SEVERITIES, label
+from httpwire.views.show.lines import SEVERITY_NAMES, label
 from httpwire.views.text import printable, visible
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def complaint_lines(
         first = members[0]
         style = first.severity if first.severity != "note" else "label"
         where = tr("offset {offset}: {says}", offset=f"{first.start:,}", says=printable(first.says))
-        yield [(style, label(tr(SEVERITIES[first.severity]), tr)), ("prose", f"{where} [{first.id}]")]
+        yield [(style, label(tr(SEVERITY_NAMES[first.severity]), tr)), ("prose", f"{where} [{first.id}]")]
         indent = label("", tr)
         for style, text in _excerpt(first, source, part_start):
             yield [("", indent), (style, text)]

@@ -6,7 +6,7 @@ In: the Opinions on the octets of a file. Out: Lines, one a parser, and dicts.
 from __future__ import annotations
 
 from httpwire.language import Translator
-from httpwire.views.parsers import Opinion, Verdict
+from httpwire.views.lint.parsers import Opinion, Verdict
 from httpwire.views.report import text_of
 from httpwire.views.show.lines import label
 from httpwire.views.text import visible
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from httpwire.views.asking import Seen
+    from httpwire.views.lint.asking import Seen
     from httpwire.views.show.lines import Line
 
 _SHOWN = 4  # messages

@@ -120,10 +120,10 @@ def message_lines(
         style = severity if severity in ("error", "warning") else "label"
         says = tr.sentence(finding.deviation.says, finding.details)
         told = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
-        yield [(style, label(tr(SEVERITIES[severity]), tr)), ("prose", told)]
+        yield [(style, label(tr(SEVERITY_NAMES[severity]), tr)), ("prose", told)]
 
 
-SEVERITIES = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+SEVERITY_NAMES = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
 
 
 def style_of(kind: ElementKind) -> str:

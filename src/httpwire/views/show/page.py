@@ -17,7 +17,7 @@ from bisect import bisect_left
 from httpwire.language import N_, Translator
 from httpwire.views.explain.gloss import Gloss
 from httpwire.views.outcome import bytes_of, end_of, name_of
-from httpwire.views.show.lines import SEVERITIES, content_text, kind_of, offsets_of, style_of, summary
+from httpwire.views.show.lines import SEVERITY_NAMES, content_text, kind_of, offsets_of, style_of, summary
 from httpwire.views.text import printable_line, visible
 from httpwire.wire.element import RUNS, Element, ElementKind
 
@@ -182,7 +182,7 @@ class Page:
             severity = finding.deviation.severity.value
             says = tr.sentence(finding.deviation.says, finding.details)
             at = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
-            told.append((severity, tr(SEVERITIES[severity]), at))
+            told.append((severity, tr(SEVERITY_NAMES[severity]), at))
         if told:
             yield '<div class="verdict">'
             for style, name, says in told:

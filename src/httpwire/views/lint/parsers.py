@@ -11,7 +11,7 @@ from collections import deque
 from enum import Enum
 
 from httpwire.language import N_
-from httpwire.views.asking import REQUESTS, RESPONSES, Account, Rejected, Seen
+from httpwire.views.lint.asking import REQUESTS, RESPONSES, Account, Rejected, Seen
 from httpwire.views.text import printable
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from httpwire.views.asking import Ask, Methods
+    from httpwire.views.lint.asking import Ask, Methods
 
 MOST_OCTETS = 1 << 20  # parsers keep what they read
 _WORDS_SHOWN = 300
