@@ -170,6 +170,15 @@ class TestExplained:
         ):
             assert says in text
 
+    def test_a_line_end_is_what_it_is(self, httpwire: Command) -> None:
+        shown = httpwire("show", "-e", "-", stdin=b"GET / HTTP/1.1\r\nHost: a\nX: b\n\r\n").stdout
+        told = [text for label, text in rows(shown) if not label and "line" in text]
+        assert told == [
+            "the end of the line: carriage return and line feed (CRLF) (RFC 9112 2.1)",
+            "the line ends with LF alone, not with CRLF (RFC 9112 2.2)",
+            "the blank line that ends the head; what follows is the content, if there is any (RFC 9112 2.1)",
+        ]
+
     def test_chunks_that_are_left_out_are_told(self, httpwire: Command) -> None:
         octets = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n"
         left_out = b"the rows that follow are left out: --elements and --hex show all"

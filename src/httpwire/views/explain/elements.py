@@ -1,6 +1,6 @@
 """What each kind of element is, in one plain sentence.
 
-In: an ElementKind, or the octets of a chunk size. Out: the sentence (of a kind: its message
+In: an ElementKind, or the octets of a line end or chunk size. Out: the sentence (of a kind: its message
 id) and the section of the specification that defines it.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from httpwire.language import N_, Amount, Sentence
 from httpwire.wire import grammar
+from httpwire.wire.deviations import BARE_LF
 from httpwire.wire.element import ElementKind
 
 _KINDS = {
@@ -58,6 +59,14 @@ _KINDS = {
 def explain_kind(kind: ElementKind) -> tuple[str, str]:
     """The message id of what a `kind` of element is, and its section."""
     return _KINDS[kind]
+
+
+def explain_line_end(octets: bytes) -> tuple[Sentence, str]:
+    """What ends a line: CRLF, or what is tolerated in its place."""
+    if octets == b"\n":
+        return Sentence(BARE_LF.says), BARE_LF.section
+    says, section = _KINDS[ElementKind.LINE_END]
+    return Sentence(says), section
 
 
 def explain_chunk_size(octets: bytes) -> tuple[Sentence, str]:

@@ -1,15 +1,15 @@
 """What every element of a message says: the glosses of an Anatomy.
 
 In: an Anatomy and a Setting. Out: Glosses with absolute offsets, in order: one on each element, or those
-on the parts of a value or target. Blanks, colons and line ends, which say the same
-everywhere, are glossed once, or with `everything` each time.
+on the parts of a value or target. Line ends, which say the same everywhere, are glossed once;
+they, blanks and colons each time with `everything`.
 """
 
 from __future__ import annotations
 
 from httpwire.language import Sentence
 from httpwire.views.explain import lines
-from httpwire.views.explain.elements import explain_chunk_size, explain_kind
+from httpwire.views.explain.elements import explain_chunk_size, explain_kind, explain_line_end
 from httpwire.views.explain.fields import explain_value, purpose
 from httpwire.views.explain.gloss import Gloss, Setting
 from httpwire.wire.element import Element, ElementKind
@@ -25,14 +25,14 @@ _EVERYWHERE = frozenset((ElementKind.BLANK, ElementKind.COLON, ElementKind.LINE_
 
 def explain(anatomy: Anatomy, setting: Setting, *, everything: bool = False) -> tuple[Gloss, ...]:
     """The glosses on the rows of `anatomy`."""
-    told: set[ElementKind] = set()
+    told: set[str] = set()
     glosses: list[Gloss] = []
     for row in anatomy.rows:
         for gloss, element in _row(row, setting):
             if element.kind in _EVERYWHERE and not everything:
-                if element.kind is not ElementKind.LINE_END or element.kind in told:
+                if element.kind is not ElementKind.LINE_END or gloss.sentence.says in told:
                     continue
-                told.add(element.kind)
+                told.add(gloss.sentence.says)
             glosses.append(gloss)
     return tuple(glosses)
 
@@ -52,6 +52,8 @@ def _row(row: Row, setting: Setting) -> Iterator[tuple[Gloss, Element]]:
             sentence, section = lines.explain_status(int(octets))
         elif kind is ElementKind.REASON:
             sentence, section = lines.explain_reason(octets)
+        elif kind is ElementKind.LINE_END:
+            sentence, section = explain_line_end(octets)
         elif kind is ElementKind.CHUNK_SIZE:
             sentence, section = explain_chunk_size(octets)
         elif kind is ElementKind.FIELD_NAME:
