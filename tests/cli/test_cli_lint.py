@@ -148,6 +148,12 @@ class TestSmuggling:
         ]
         assert "strict  refuses it: length-and-coding" in text
 
+    def test_messages_that_are_left_out_are_told(self, httpwire: Command) -> None:
+        more = GOOD.replace(b"localhost", b"a")
+        text = httpwire("lint", "--select", "smuggling", "-", stdin=SMUGGLED + more * 5).stdout.decode()
+        rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if " |" in line]
+        assert [len(rows), rows[-1]] == [6, ["...", "..."]]
+
     def test_they_are_in_the_json_too(self, httpwire: Command) -> None:
         octets = GOOD + SMUGGLED
         made = json.loads(httpwire("lint", "--json", "-", stdin=octets).stdout)

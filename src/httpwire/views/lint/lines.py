@@ -42,7 +42,7 @@ def complaint_lines(
         indent = label("", tr)
         for style, text in _excerpt(first, source, part_start):
             yield [("", indent), (style, text)]
-        told = list(first.why[:_SENTENCES])
+        told = [*first.why[:_SENTENCES], *["..."] * (len(first.why) > _SENTENCES)]
         if len(members) > 1:
             others = ", ".join(f"{member.start:,}" for member in members[1 : 1 + _OFFSETS])
             more = ", ..." if len(members) > 1 + _OFFSETS else ""

@@ -31,7 +31,8 @@ def opinion_lines(opinions: list[Opinion], tr: Translator) -> Iterator[Line]:
         if opinion.words:
             said = tr("{does}: {words}", does=said, words=opinion.words)
         elif opinion.verdict is Verdict.DIFFERS:
-            seen = ", ".join(_seen(each, tr) for each in opinion.messages[:_SHOWN])
+            more = ", ..." if len(opinion.messages) > _SHOWN else ""
+            seen = ", ".join(_seen(each, tr) for each in opinion.messages[:_SHOWN]) + more
             said = tr("{does}: {words}", does=said, words=seen or tr("no message"))
         yield [("label", label(tr("parser"), tr)), (_STYLES.get(opinion.verdict, ""), f"{name} "), ("prose", said)]
     left_out = max((opinion.left_out for opinion in opinions), default=0)

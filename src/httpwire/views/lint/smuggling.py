@@ -118,8 +118,7 @@ def conflict_lines(conflict: Conflict, tr: Translator) -> Iterator[Line]:
             reason = next(message.deviation for message in group.messages if message.deviation)
             yield [("start", names), ("", "  "), ("prose", tr("refuses it: {id}", id=reason.id))]
             continue
-        left = [_cell(extent, conflict.start, tr) for extent in _from_there(conflict, ordinary)[:_MESSAGES]]
-        right = [_cell(extent, conflict.start, tr) for extent in _from_there(conflict, group)[:_MESSAGES]]
+        left, right = (_cells(conflict, each, tr) for each in (ordinary, group))
         heads = ordinary.recipients[0].id, names
         columns = max(width(cell) for cell in (heads[0], *left))
         yield [("start", padded(heads[0], columns)), ("mark", " | "), ("start", heads[1])]
@@ -152,6 +151,12 @@ def _from_there(conflict: Conflict, group: Group) -> list[Extent]:
 
 def _refuses(group: Group) -> bool:
     return any(message.refused for message in group.messages)
+
+
+def _cells(conflict: Conflict, group: Group, tr: Translator) -> list[str]:
+    """The first messages that the group reads from there on, one a line."""
+    extents = _from_there(conflict, group)
+    return [_cell(extent, conflict.start, tr) for extent in extents[:_MESSAGES]] + ["..."] * (len(extents) > _MESSAGES)
 
 
 def _cell(extent: Extent, start: int, tr: Translator) -> str:
