@@ -31,7 +31,6 @@ _CODINGS = 8  # as many are taken off: each costs its share of every octet
 # Expressions, compiled by re when they are first needed: most messages have no content.
 _PARAMETER = rb"""(?i);[ \t]*charset[ \t]*=[ \t]*["']?([^\s"';,]+)"""
 _META = rb"""(?i)<meta[^>]{0,200}?charset\s*=\s*["']?\s*([a-z0-9_.:\-]+)"""
-_TYPE = rb"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
 _BOUNDARY = rb"""(?i);[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))"""
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -180,8 +179,8 @@ def content_of(message: Message, source: Outgoing, most: int) -> Content | None:
     )
     octets = bytes(sample)
     value = (message.values(b"content-type") or [b""])[-1]
-    media = re.match(_TYPE, value)
-    media_type = media[1].decode("ascii").lower() if media else ""
+    media = grammar.MEDIA_TYPE.match(value)
+    media_type = media[0].decode("ascii").lower() if media else ""
     coded = problem is not None and bool(unknown)
     whole = counted <= len(octets)
     kind = BINARY if coded else _kind(media_type, octets, whole=whole)

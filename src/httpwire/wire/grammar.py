@@ -16,6 +16,7 @@ _CLEAN_FIELDS = rb"(?:%s:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n" % _TOKEN
 
 _PRODUCTIONS = {
     "TOKEN": _TOKEN,  # RFC 9110 5.6.2
+    "MEDIA_TYPE": rb"%s/%s" % (_TOKEN, _TOKEN),  # RFC 9110 8.3.1, without parameters
     "BLANKS": rb"[ \t]+",  # OWS, BWS and RWS when not empty: RFC 9110 5.6.3
     "VERSION": rb"HTTP/[1-9]\.[0-9]",  # RFC 9112 2.3; HTTP/0.9 has no version to write
     "REQUEST_LINE": rb"(" + _TOKEN + rb") ([\x21-\x7e]+) (HTTP/[1-9]\.[0-9])",  # RFC 9112 3

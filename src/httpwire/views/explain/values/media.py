@@ -6,13 +6,12 @@ Out: glosses; the names are also what Accept and Accept-Encoding list.
 
 from __future__ import annotations
 
-import re
-
 from httpwire.language import N_, Amount, Sentence
 from httpwire.views.explain.syntax import Piece
 from httpwire.views.explain.urls import decoded, explain_url
 from httpwire.views.explain.values.languages import language
 from httpwire.views.explain.values.shapes import not_a_number, unknown, words
+from httpwire.wire import grammar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from httpwire.views.explain.gloss import Gloss, Setting
     from httpwire.views.explain.values.shapes import Explainer
 
-_TYPE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _GIB = 1 << 30
 
 _TYPES = {
@@ -129,7 +127,7 @@ _DISPOSITIONS = {
 
 def media_type(piece: Piece) -> Sentence:
     """What a media type or range is, in words."""
-    if not _TYPE.fullmatch(piece.octets):
+    if not grammar.MEDIA_TYPE.fullmatch(piece.octets):
         return Sentence("{type}, which is not a type of content (type/subtype)", type=piece.shown)
     name = piece.octets.lower().decode("ascii")
     if name in _TYPES:
