@@ -9,6 +9,7 @@ import zlib
 import pytest
 from messages import APACHE, answer, chunked, compared, differences, told
 
+from httpwire.language import Sentence
 from httpwire.views.diff.model import VOLATILE, Layer
 from httpwire.wire.element import Span
 
@@ -156,7 +157,12 @@ class TestFields:
         moved = [*lines[1:], lines[0]]
         head = b"GET / HTTP/1.1\r\nHost: a\r\n"
         (one,) = differences(head + b"".join(lines) + b"\r\n", head + b"".join(moved) + b"\r\n")
-        assert (one.what.id, one.name, one.old, one.new) == ("order", "A", 2, 11)
+        assert (one.what.id, one.name, one.old, one.new) == (
+            "order",
+            "A",
+            Sentence("after {name}", name="Host"),
+            Sentence("after {name}", name="J"),
+        )
 
     def test_repeated_fields(self) -> None:
         old, new = (
@@ -167,6 +173,26 @@ class TestFields:
         assert (one.what.id, one.old) == ("removed", b"Set-Cookie: b=2")
         swapped = answer(TEXT, "Set-Cookie: b=2", "Set-Cookie: a=1", "Set-Cookie: c=3")
         assert told(old, swapped) == [("field", "order", "Set-Cookie")]
+
+    def test_what_is_added_before_moves_nothing(self) -> None:
+        old, new = answer(TEXT, "A: 1", "B: 2", "C: 3"), answer(TEXT, "X: 1", "A: 1", "Y: 1", "B: 2", "C: 3")
+        assert told(old, new) == [("field", "added", "X"), ("field", "added", "Y")]
+
+    def test_a_moved_field_whose_number_is_the_same(self) -> None:
+        old, new = answer(TEXT, "A: 1", "B: 2", "C: 3"), answer(TEXT, "X: 1", "Y: 1", "C: 3", "A: 1", "B: 2")
+        moved = differences(old, new)[0]
+        assert (moved.what.id, moved.name) == ("order", "C")
+        assert str(moved.old) == "after B"
+        assert str(moved.new) != str(moved.old)
+
+    def test_a_moved_field_among_repeated_ones(self) -> None:
+        old, new = answer(TEXT, "S: a", "X: 1", "S: b"), answer(TEXT, "S: a", "S: b", "X: 1")
+        (moved,) = differences(old, new)
+        assert (moved.name, str(moved.old), str(moved.new)) == ("X", "after S (1)", "after S (2)")
+
+    def test_of_repeated_fields_another_value_at_another_place_is_another_field(self) -> None:
+        old, new = answer(TEXT, "S: a", "S: b"), answer(TEXT, "S: b", "S: c")
+        assert told(old, new) == [("field", "removed", "S"), ("field", "added", "S")]
 
     def test_an_ignored_field_moves_no_other(self) -> None:
         old, new = answer(TEXT, "Date: 1", "A: 1", "B: 1"), answer(TEXT, "A: 1", "Date: 2", "B: 1")
@@ -293,7 +319,7 @@ class TestJson:
     def test_order_and_spelling_apart_from_values(self) -> None:
         assert self.of('{"a": 1, "b": 2, "c": 3}', '{"c": 3, "a": 1.0, "b": 2}') == [
             ("spelling", "$.a", "1", "1.0"),
-            ("order", "$.c", 3, 1),
+            ("order", "$.c", Sentence("after {name}", name="b"), Sentence("before {name}", name="a")),
         ]
 
     def test_spaces_and_escapes(self) -> None:

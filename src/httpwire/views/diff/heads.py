@@ -10,7 +10,8 @@ from __future__ import annotations
 from bisect import bisect
 
 from httpwire.views.diff.model import Difference, Ignoring, Layer, What
-from httpwire.views.diff.sequences import longest_rise, matched
+from httpwire.views.diff.places import Places
+from httpwire.views.diff.sequences import longest_rise, matched, split_movers
 from httpwire.wire.element import ElementKind, Span
 from httpwire.wire.record import Record, at
 
@@ -18,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from httpwire.views.diff.sequences import Pair
     from httpwire.wire.head import FieldLine, Head
 
 _BLANK = b" \t"
@@ -72,8 +74,13 @@ def field_differences(
     layer: Layer, old: list[Field], new: list[Field], ignoring: Ignoring
 ) -> tuple[list[Difference], int]:
     """What differs between two lists of fields, and how many of these are the same."""
-    pairs = matched([(line.key, line.value) for line in old], [(line.key, line.value) for line in new])
-    moved = _moved(pairs, [bool(ignoring.field(line.shown)) for line in old])
+    ours, theirs = ([(line.key, line.value) for line in lines] for lines in (old, new))
+    pairs = matched(ours, theirs)
+    ignored = [bool(ignoring.field(line.shown)) for line in old]
+    pairs = split_movers(pairs, _moved(_both(pairs), ignored), ours, theirs)
+    both = _both(pairs)
+    moved = _moved(both, ignored)
+    places = Places(both, moved, [line.shown for line in old], [line.shown for line in new])
     found: list[Difference] = []
     same = 0
     for i, j in pairs:
@@ -82,7 +89,7 @@ def field_differences(
             continue
         one = list(_aspects(layer, old[i], new[j]))
         if (i, j) in moved:
-            one.append(Difference(layer, What.ORDER, old[i].shown, i + 1, j + 1, old[i].span, new[j].span))
+            one.append(Difference(layer, What.ORDER, old[i].shown, *places.of((i, j)), old[i].span, new[j].span))
         found.extend(one)
         same += not one
     return found, same
@@ -108,9 +115,13 @@ def _aspects(layer: Layer, old: Field, new: Field) -> Iterator[Difference]:
         yield Difference(layer, What.LINE_END, old.shown, old.end, new.end, *at)
 
 
-def _moved(pairs: list[tuple[int | None, int | None]], ignored: list[bool]) -> set[tuple[int, int]]:
+def _both(pairs: list[Pair]) -> list[tuple[int, int]]:
+    """The pairs that have both."""
+    return [(i, j) for i, j in pairs if i is not None and j is not None]
+
+
+def _moved(both: list[tuple[int, int]], ignored: list[bool]) -> set[tuple[int, int]]:
     """Which pairs stand in another order: as few as can be. A field that is ignored moves no other one."""
-    both = [(i, j) for i, j in pairs if i is not None and j is not None]
     counting = [pair for pair in both if not ignored[pair[0]]]
     others = [pair for pair in both if ignored[pair[0]]]
     rise = longest_rise([j for _, j in counting])

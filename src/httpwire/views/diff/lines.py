@@ -128,7 +128,7 @@ class Text:
             olds, news = (value.split("\n") if isinstance(value, str) else [] for value in (old, new))
             return [self._row(one, other) for one, other in zip_longest(olds, news)]
         if isinstance(old, int) or isinstance(new, int):
-            one, other = self._number(difference, old, "old"), self._number(difference, new, "new")
+            one, other = self._number(old, "old"), self._number(new, "new")
             return [(one, other)]
         if old is None and new is None:
             return []
@@ -144,11 +144,9 @@ class Text:
         if not octets:
             yield self._empty()
 
-    def _number(self, difference: Difference, value: Value, style: str) -> Line | None:
+    def _number(self, value: Value, style: str) -> Line | None:
         if not isinstance(value, int):
             return None
-        if difference.what is What.ORDER:
-            return [(style, self.tr("place {n}", n=f"{value:,}"))]
         return [(style, bytes_of(value, self.tr))]
 
     def _row(self, old: Value, new: Value) -> Row:

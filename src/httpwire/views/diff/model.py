@@ -2,7 +2,7 @@
 
 In: nothing. Out: Difference, one thing that is not the same; Compared, one message of each file held
 against the other; Ignoring, which differences do not count; Tally, how many do. A value is octets (bytes) where it is
-read off the wire, characters (str) where it is decoded, a number (int: of bytes, or which place), or a Sentence.
+read off the wire, characters (str) where it is decoded, how many bytes (int), or a Sentence (such as a place).
 """
 
 from __future__ import annotations

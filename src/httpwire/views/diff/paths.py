@@ -10,6 +10,7 @@ from collections import Counter
 from itertools import islice
 
 from httpwire.views.diff.model import Difference, Layer, What
+from httpwire.views.diff.places import Places
 from httpwire.views.diff.sequences import aligned, common_start, longest_rise
 from httpwire.wire.record import Record, at
 
@@ -82,18 +83,20 @@ def _walk(path: Path, old: Any, new: Any, depth: int) -> Iterator[Difference]:
 
 def _members(path: Path, old: _Object, new: _Object, depth: int) -> Iterator[Difference]:
     ours, theirs = _keyed(old), _keyed(new)
-    places = {key: place for place, key in enumerate(theirs)}
-    both = [key for key in ours if key in theirs]
-    rise = longest_rise([places[key] for key in both])
-    moved = {key for index, key in enumerate(both) if index not in rise}
+    other_places = {key: place for place, key in enumerate(theirs)}
+    both = [(place, other_places[key]) for place, key in enumerate(ours) if key in theirs]
+    rise = longest_rise([j for _, j in both])
+    moved = {pair for index, pair in enumerate(both) if index not in rise}
+    places = Places(both, moved, [key for key, _ in ours], [key for key, _ in theirs])
     for place, (key, value) in enumerate(ours.items()):
         step = (path, _step(key[0]))
         if key not in theirs:
             yield Difference(Layer.CONTENT, What.REMOVED, _shown(step), _text(value))
             continue
         yield from _walk(step, value, theirs[key], depth + 1)
-        if key in moved:
-            yield Difference(Layer.CONTENT, What.ORDER, _shown(step), place + 1, places[key] + 1)
+        pair = place, other_places[key]
+        if pair in moved:
+            yield Difference(Layer.CONTENT, What.ORDER, _shown(step), *places.of(pair))
     for key, value in theirs.items():
         if key not in ours:
             yield Difference(Layer.CONTENT, What.ADDED, _shown((path, _step(key[0]))), None, _text(value))

@@ -89,6 +89,26 @@ def _by_place(pair: Pair) -> tuple[bool, int]:
     return (True, new or 0) if old is None else (False, old)
 
 
+def split_movers(
+    pairs: list[Pair],
+    moved: set[tuple[int, int]],
+    old: Sequence[tuple[Hashable, Hashable]],
+    new: Sequence[tuple[Hashable, Hashable]],
+) -> list[Pair]:
+    """`pairs`, but of a repeated key what has another value and another place is two: one gone, one come."""
+    counts = Counter(key for key, _ in old), Counter(key for key, _ in new)
+    made: list[Pair] = []
+    for pair in pairs:
+        i, j = pair
+        if i is not None and j is not None and pair in moved and old[i][1] != new[j][1]:
+            key = old[i][0]
+            if max(count[key] for count in counts) > 1:
+                made.extend(((i, None), (None, j)))
+                continue
+        made.append(pair)
+    return sorted(made, key=_by_place)
+
+
 def aligned(old: Sequence[Any], new: Sequence[Any]) -> Iterator[Pair]:
     """Which items of two lists belong together: of lists that are as long those at the same place, else what is the
     same at both ends, and the rest in order."""
