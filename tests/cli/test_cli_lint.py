@@ -132,6 +132,12 @@ class TestMeaning:
         blocked = {"PYTHONPATH": "/nowhere", "HTTPWIRE_DEBUG": "1"}
         assert httpwire("lint", "--ignore", "meaning", "-", stdin=GOOD, env=blocked).status == 0
 
+    def test_a_note_takes_one_line(self, httpwire: Command) -> None:
+        fields = b"Date: Mon, 05 Jan 2026 09:12:01 GMT\r\nLast-Modified: Mon, 05 Jan 2026 09:12:01 GMT\r\n"
+        answer = b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n"
+        lines = httpwire("lint", "--select", "meaning/lm-present,meaning/store*", "-", stdin=answer).stdout.decode()
+        assert [line.partition(" ")[0] for line in lines.splitlines()] == ["---", "note", "note", "", "found"]
+
 
 class TestSmuggling:
     def test_both_readings_stand_side_by_side(self, httpwire: Command) -> None:

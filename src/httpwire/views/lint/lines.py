@@ -1,13 +1,13 @@
 """What lint has to say as lines that a person reads: the octets with a caret line, and what is wrong with them.
 
 In: Complaints on one Part, and where its octets are. Out: Lines, as show's. Those of one id are
-told together, with the offsets of the others.
+told together, with the offsets of the others. A note on the meaning is a fact and no fault: it takes one line.
 """
 
 from __future__ import annotations
 
 from httpwire.language import N_, Translator
-from httpwire.views.lint.complaint import SMUGGLING
+from httpwire.views.lint.complaint import MEANING, SMUGGLING
 from httpwire.views.lint.smuggling import conflict_lines
 from httpwire.views.show.lines import SEVERITY_NAMES, label
 from httpwire.views.text import printable, visible
@@ -39,6 +39,8 @@ def complaint_lines(
         style = first.severity if first.severity != "note" else "label"
         where = tr("offset {offset}: {says}", offset=f"{first.start:,}", says=printable(first.says))
         yield [(style, label(tr(SEVERITY_NAMES[first.severity]), tr)), ("prose", f"{where} [{first.id}]")]
+        if first.layer == MEANING and first.severity == "note":
+            continue
         indent = label("", tr)
         for style, text in _excerpt(first, source, part_start):
             yield [("", indent), (style, text)]
