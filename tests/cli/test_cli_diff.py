@@ -122,6 +122,13 @@ class TestText:
             "different        3 differences",
         ]
 
+    def test_of_a_long_line_the_part_that_differs_is_seen(self, httpwire: Command, tmp_path: Path) -> None:
+        head, line = b"HTTP/1.1 200 OK\r\nContent-Type: text/css\r\n\r\n", b"body{margin:0}" * 100
+        (tmp_path / "x").write_bytes(head + line + b"h1{}" + line * 8)
+        (tmp_path / "y").write_bytes(head + line + line * 7 + b"p{}" + line)
+        shown = httpwire("diff", "x", "y").stdout.decode()
+        assert "{margin:0}h1{}body" in shown
+
     def test_what_is_ignored_is_one_line(self, httpwire: Command) -> None:
         shown = httpwire("diff", "a", "c", "--ignore", "Date,case").stdout.decode()
         assert "2 differences ignored: Date, case" in shown

@@ -162,8 +162,8 @@ class Text:
         if type(value) is type(other) and isinstance(other, (bytes, str)):
             start = common_start(value, other)
             end = common_end(value, other, start)
-            if 2 * (start + end) < min(len(value), len(other)):
-                start = end = 0  # hardly anything is the same
+            if 2 * (start + end) < min(len(value), len(other)) and start <= _AROUND:
+                start = end = 0  # hardly anything is the same, and the first difference is seen all the same
         stop = len(value) - end
         first = max(0, start - _AROUND)
         line: Line = [(style, "..." * (first > 0) + _shown(value[first:start]))]
