@@ -289,6 +289,12 @@ class TestContent:
             ("content", "coding", ""),
         ]
         assert told(form("xxxx", "1"), form("xxxx", "2")) == [("content", "value", "a")]
+        value = differences(form("xxxx", "花"), form("xxxx", "子"))[-1]
+        assert value.old == 'Content-Disposition: form-data; name="a"\r\n\r\n花'
+
+    def test_a_multipart_form_and_another_content(self) -> None:
+        old = answer(b"--xxxx\r\n\r\n\xff\r\n--xxxx--", media="multipart/form-data; boundary=xxxx")
+        assert [one[1] for one in told(old, answer(TEXT)) if one[0] == "content"] == ["range"]
 
 
 class TestJson:

@@ -121,7 +121,7 @@ def _in_detail(old: Content, new: Content) -> Iterator[Difference]:
         yield from named_differences(_form(old.text), _form(new.text))
     elif kinds == {MULTIPART} and _countable(old, new, old.boundary) and _countable(old, new, new.boundary):
         yield from named_differences(_parts(old), _parts(new))
-    elif BINARY in kinds:
+    elif BINARY in kinds or MULTIPART in kinds:  # the parts of a multipart may hold anything
         yield from _in_bytes(old, new)
     else:
         yield from _text(old, new)
@@ -156,14 +156,23 @@ def _form(text: str) -> Iterator[tuple[str, str, str]]:
         yield decoded[0], decoded[1], pair
 
 
-def _parts(content: Content) -> Iterator[tuple[str, bytes, bytes]]:
-    """The parts of a multipart content by the names of a form's fields, or by their number."""
+def _parts(content: Content) -> Iterator[tuple[str, bytes | str, bytes]]:
+    """The parts of a multipart content by the names of a form's fields, or by their number: what each is (characters,
+    where it is text), and as it stands between the boundaries."""
     import re
 
     for number, piece in enumerate(content.sample.split(b"--" + content.boundary)[1:], 1):
         named = re.search(rb'(?i)[; ]name="([^"\r\n]*)"', piece.partition(b"\r\n\r\n")[0])
         if not piece.startswith(b"--"):
-            yield named[1].decode("utf-8", "backslashreplace") if named else f"#{number}", piece, piece
+            yield named[1].decode("utf-8", "backslashreplace") if named else f"#{number}", _part(piece), piece
+
+
+def _part(piece: bytes) -> bytes | str:
+    piece = piece.removeprefix(b"\r\n").removesuffix(b"\r\n")
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return piece
 
 
 def _text(old: Content, new: Content) -> Iterator[Difference]:
