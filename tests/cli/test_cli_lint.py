@@ -72,7 +72,7 @@ class TestBytes:
 
     def test_rules_lists_the_catalogue(self, httpwire: Command) -> None:
         lines = httpwire("lint", "--rules").stdout.decode().splitlines()
-        assert [line.split()[0] for line in lines] == list(CATALOGUE)
+        assert [line.split()[0] for line in lines] == [*CATALOGUE, "answer-incomplete"]
         assert not any("{" in line for line in lines)
 
     def test_what_is_left_over_is_one_finding(self, httpwire: Command) -> None:
@@ -83,6 +83,25 @@ class TestBytes:
         text = httpwire("lint", "--lang", "ja", "-", stdin=LF).stdout.decode()
         assert "[bare-lf]" in text
         assert "直すには httpwire send --crlf" in text
+
+    @pytest.mark.parametrize("cut", [5, 20, len(COOKIE) - 2, len(COOKIE) - 1])
+    def test_an_answer_that_is_cut_short(self, httpwire: Command, cut: int) -> None:
+        found = findings(httpwire, COOKIE[:cut], "--select", "answer-incomplete")
+        assert [(each["id"], each["severity"], each["start"]) for each in found] == [
+            ("answer-incomplete", "error", cut)
+        ]
+        assert httpwire("lint", "-", "--ignore", "meaning", stdin=COOKIE[:cut]).status == 1
+
+    def test_an_answer_to_head_is_not_cut_short(self, httpwire: Command, tmp_path: Path) -> None:
+        (tmp_path / "head").write_bytes(GOOD.replace(b"GET", b"HEAD"))
+        answer = COOKIE.removesuffix(b"hi")
+        assert httpwire("lint", "head", "-", "--ignore", "meaning", stdin=answer).status == 0
+        alone = httpwire("lint", "-", "--ignore", "meaning", stdin=answer)
+        assert b"an answer to HEAD is complete without content" in alone.stdout
+
+    def test_an_answer_whose_end_cannot_be_known_is_not_called_cut_short(self, httpwire: Command) -> None:
+        octets = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
+        assert [each["id"] for each in findings(httpwire, octets, "--select", "bytes")] == ["chunk-size-invalid"]
 
 
 class TestMeaning:

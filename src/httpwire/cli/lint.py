@@ -164,13 +164,16 @@ def _names(arguments: Arguments, option: str) -> list[str]:
 
 
 def _rules(tr: Translator) -> Iterator[str]:
+    from httpwire.views.lint.complaint import INCOMPLETE, INCOMPLETE_SAYS, INCOMPLETE_SECTION
     from httpwire.views.show.lines import SEVERITY_NAMES
     from httpwire.views.text import padded
     from httpwire.wire.deviations import CATALOGUE
 
-    for deviation in CATALOGUE.values():
-        severity = padded(tr(SEVERITY_NAMES[deviation.severity.value]), 8)
-        yield f"{padded(deviation.id, 24)} {severity} {padded(deviation.section, 16)} {_unfilled(tr(deviation.says))}\n"
+    rules = [(each.id, each.severity.value, each.section, each.says) for each in CATALOGUE.values()]
+    rules.append((INCOMPLETE, "error", INCOMPLETE_SECTION, INCOMPLETE_SAYS))
+    for name, severity, section, says in rules:
+        how_bad = padded(tr(SEVERITY_NAMES[severity]), 8)
+        yield f"{padded(name, 24)} {how_bad} {padded(section, 16)} {_unfilled(tr(says))}\n"
 
 
 def _unfilled(sentence: str) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from httpwire.language import Translator
+from httpwire.language import N_, Translator
 from httpwire.views.account import servers
+from httpwire.views.outcome import end_of
 from httpwire.wire.deviations import CATALOGUE
 from httpwire.wire.element import Direction
+from httpwire.wire.framing import Kind
 from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
 
     from httpwire.capture.reading import Part
     from httpwire.wire.deviations import Finding
+    from httpwire.wire.message import Message
 
 BYTES, SMUGGLING, MEANING = "bytes", "smuggling", "meaning"
+#: An answer that is not complete: its id, section, and what is said of it. It deviates from nothing: more could come.
+INCOMPLETE, INCOMPLETE_SECTION = "answer-incomplete", "RFC 9112 8"
+INCOMPLETE_SAYS = N_("the answer was cut short: {why}")
 SEVERITIES = ("note", "warning", "error")  # from the least to the worst
 
 
@@ -61,9 +67,22 @@ class Complaint(Record):
 
 
 def of_bytes(part: Part, tr: Translator) -> Iterator[Complaint]:
-    """The complaints of the byte layer: the findings of the catalogue."""
+    """The complaints of the byte layer: the findings of the catalogue, and that an answer is not complete."""
     for finding in part.findings:
         yield _of_finding(finding, tr)
+    message = part.message
+    if message and message.direction is Direction.RESPONSE and not message.complete and not _is_undecidable(message):
+        says = tr(INCOMPLETE_SAYS, why=end_of(message, tr("the recorded bytes end"), tr))
+        why = [tr("a client shows an error, or takes a part for the whole")]
+        if message.framing and not message.octets:
+            why.append(tr("an answer to HEAD is complete without content: name the request before the answer"))
+        at = message.stop
+        yield Complaint(INCOMPLETE, BYTES, "error", at, at, says, tuple(why), section=INCOMPLETE_SECTION)
+
+
+def _is_undecidable(message: Message) -> bool:
+    """Whether its end can't be known: findings say why."""
+    return message.framing is not None and message.framing.kind is Kind.UNDECIDABLE
 
 
 def _of_finding(finding: Finding, tr: Translator) -> Complaint:
@@ -98,7 +117,7 @@ class Choice:
         layers = (BYTES, SMUGGLING, MEANING)
         if name.startswith((MEANING, SMUGGLING)):
             return True
-        return any(fnmatchcase(known, name) for known in (*layers, *CATALOGUE))
+        return any(fnmatchcase(known, name) for known in (*layers, *CATALOGUE, INCOMPLETE))
 
     def wants_layer(self, layer: str) -> bool:
         """Whether any complaint of `layer` may be wanted."""

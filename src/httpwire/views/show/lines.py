@@ -180,7 +180,7 @@ def _ending_lines(anatomy: Anatomy, tr: Translator) -> Iterator[Line]:
     if message is None:
         return
     style, name = ("good", N_("complete")) if message.complete else ("error", N_("incomplete"))
-    if message.complete or message.head or message.framing:
+    if message.complete or message.head or message.framing or not anatomy.part.findings:
         yield [(style, label(tr(name), tr)), ("prose", end_of(message, tr("the recorded bytes end"), tr))]
 
 
