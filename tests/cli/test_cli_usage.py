@@ -245,6 +245,10 @@ class TestHelp:
         ):
             assert option in ran.stdout.decode()
 
+    def test_a_verb_that_is_misspelled(self, httpwire: Command) -> None:
+        assert "there is no verb shwo; did you mean show?" in httpwire("shwo").stderr
+        assert "there is no verb xyz; httpwire --help" in httpwire("xyz").stderr
+
     def test_without_a_verb_it_is_no_success(self, httpwire: Command) -> None:
         ran = httpwire()
         assert ran.status == 2

@@ -93,7 +93,17 @@ def _run(words: list[str], tr: Translator) -> int:
         return demo.run(words[1:], tr)
     if name.startswith("-"):
         raise UsageError(N_("there is no option {option}"), option=name, hint=N_("httpwire --help lists the verbs"))
-    raise UsageError(N_("there is no verb {name}"), name=name, hint=N_("httpwire --help lists the verbs"))
+    raise _unknown_verb(name)
+
+
+def _unknown_verb(name: str) -> UsageError:
+    import difflib
+
+    hint = N_("httpwire --help lists the verbs")
+    near = difflib.get_close_matches(name, _VERBS, 1)
+    if near:
+        return UsageError(N_("there is no verb {name}; did you mean {near}?"), name=name, near=near[0], hint=hint)
+    return UsageError(N_("there is no verb {name}"), name=name, hint=hint)
 
 
 def _repair_streams() -> None:
