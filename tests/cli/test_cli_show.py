@@ -120,6 +120,13 @@ class TestText:
         ran = httpwire("show", "-", "--explain", stdin=octets)
         assert (ran.status, ran.stderr) == (0, "")
 
+    @pytest.mark.parametrize(
+        ("octets", "what"), [(b'{"log": 1}', "JSON"), (b"<html>", "HTML"), (b"> GET / HTTP/1.1\r\n", "curl -v")]
+    )
+    def test_what_is_no_recording_is_told(self, httpwire: Command, octets: bytes, what: str) -> None:
+        for verb in ("show", "lint"):
+            assert f"this looks like {what}" in httpwire(verb, "-", stdin=octets).stdout.decode()
+
     def test_an_empty_file_is_told_as_empty(self, httpwire: Command, tmp_path: Path) -> None:
         (tmp_path / "empty").write_bytes(b"")
         assert b"empty: no bytes" in httpwire("show", "empty").stdout

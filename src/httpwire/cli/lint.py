@@ -108,13 +108,14 @@ class _Run:
 
     def _text(self, readings: list[Reading]) -> Iterator[Line]:
         from httpwire.views.lint.lines import complaint_lines, summary_line
-        from httpwire.views.show.lines import title_line
+        from httpwire.views.show.lines import foreign_lines, title_line
 
         for file in self._files(readings):
             source = file.reading.source
             for part, complaints in file.complaints():
                 if complaints:
                     yield title_line(part, source.name, self._tr)
+                    yield from foreign_lines(part, source, self._tr)
                     yield from complaint_lines(complaints, source, part.start, self._tr, file.conflict)
                     yield []
             if self._arguments.has("parsers"):

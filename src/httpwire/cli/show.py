@@ -111,7 +111,7 @@ def _form(arguments: Arguments) -> str:
 
 def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: bool) -> Iterator[Line]:
     from httpwire.views.anatomy import anatomy_of
-    from httpwire.views.show.lines import empty_line, message_lines, title_line
+    from httpwire.views.show.lines import empty_line, foreign_lines, message_lines, title_line
 
     first = True
     for reading in readings:
@@ -123,6 +123,7 @@ def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: boo
                 yield []
             first = False
             yield title_line(part, reading.source.name, tr)
+            yield from foreign_lines(part, reading.source, tr)
             glosses = _glosses(anatomy) if explained else ()
             yield from message_lines(anatomy, tr, glosses=glosses, explained=explained)
 

@@ -1,6 +1,6 @@
-"""What binary octets are, by how they begin.
+"""What octets are, by how they begin.
 
-In: the first octets of a content. Out: a short name, with the size of a picture where its first
+In: the first octets of a content, or of a file. Out: a short name, with the size of a picture where its first
 octets tell it; empty where they tell nothing.
 """
 
@@ -24,6 +24,22 @@ _SIGNATURES = (
     (b"\x7fELF", "ELF"),
     (b"SQLite format 3\x00", "SQLite 3"),
 )
+#: What people take for a recording, or name by mistake; a recorded message begins with none of these.
+_NO_RECORDINGS = (
+    (b"{", "JSON"),
+    (b"[", "JSON"),
+    (b"<", "HTML, XML"),
+    (b"* ", "curl -v"),
+    (b"> ", "curl -v"),
+    (b"\xd4\xc3\xb2\xa1", "pcap"),
+    (b"\xa1\xb2\xc3\xd4", "pcap"),
+    (b"\x0a\x0d\x0d\x0a", "pcapng"),
+)
+
+
+def no_recording(octets: bytes) -> str:
+    """The name of what begins with `octets`, where that is no recorded message."""
+    return recognized(octets) or next((name for start, name in _NO_RECORDINGS if octets.startswith(start)), "")
 
 
 def recognized(octets: bytes) -> str:

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from httpwire.capture.raw import Outgoing
     from httpwire.capture.reading import Part
     from httpwire.views.anatomy import Anatomy, Row
     from httpwire.views.explain.gloss import Gloss
@@ -86,6 +87,17 @@ def kind_of(part: Part, tr: Translator) -> str:
 def offsets_of(part: Part, tr: Translator) -> str:
     """Where a part stands in its file."""
     return tr("bytes {start} to {stop}", start=f"{part.start:,}", stop=f"{part.stop:,}")
+
+
+def foreign_lines(part: Part, source: Outgoing, tr: Translator) -> Iterator[Line]:
+    """What is said first of the first part of a file that is something else than a recording. Raises
+    RecordingUnreadable."""
+    from httpwire.views.signatures import no_recording
+
+    what = "" if part.start else no_recording(source.read(0, min(source.octets, 64)))
+    if what:
+        told = tr("this looks like {what}, not like a recorded request or answer", what=what)
+        yield [("warning", label(tr("warning"), tr)), ("prose", told)]
 
 
 def message_lines(
