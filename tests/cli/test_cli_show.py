@@ -322,6 +322,13 @@ class TestTerminal:
         (tmp_path / "hostile").write_bytes(b"GET /\x1b[2J HTTP/1.1\r\n\r\n")
         assert b"\x1b" not in on_terminal(tmp_path, "show", "--raw", "hostile")
 
+    def test_hexadecimal_rows_fit_into_eighty_columns(self, httpwire: Command, tmp_path: Path) -> None:
+        narrow = on_terminal(tmp_path, "show", "--hex", "client_send.txt").decode().splitlines()
+        assert max(map(len, narrow)) <= 80
+        wide = httpwire("show", "--hex", "client_send.txt").stdout.decode().splitlines()
+        assert "".join("".join(line[10:33].split()) for line in narrow) == REQUEST.hex()
+        assert "".join("".join(line[10:58].split()) for line in wide) == REQUEST.hex()
+
     def test_no_colour_where_it_is_not_wanted(self, httpwire: Command, tmp_path: Path) -> None:
         assert b"\x1b" not in on_terminal(tmp_path, "show", "client_send.txt", NO_COLOR="1")
         assert b"\x1b" not in on_terminal(tmp_path, "show", "client_send.txt", TERM="dumb")

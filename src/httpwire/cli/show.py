@@ -11,7 +11,7 @@ import sys
 from httpwire.capture.raw import Saving, same_file
 from httpwire.cli.console import Console, columns_of, say, say_all, write_octets
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.paint import COLOUR, show, wants_colour
+from httpwire.cli.paint import COLOUR, on_terminal, show, wants_colour
 from httpwire.cli.recordings import KIND, close, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ON_PAGE = 500  # messages on one page: a browser has to hold it
 _ALL = 64 << 20  # octets of content that is larger than its file, where all is to be shown
+_HEX_COLUMNS = 96  # that rows of 16 octets take with the names of their elements
 _FORMS = ("raw", "hex", "elements", "json", "html", "content")
 
 SHOW = Verb(
@@ -160,13 +161,15 @@ def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[s
 def _hex(readings: list[Reading], tr: Translator) -> Iterator[str]:
     from httpwire.views.show.dump import hex_dump
 
+    narrow = on_terminal() and columns_of(sys.stdout) < _HEX_COLUMNS
+    room = 33 if narrow else 66  # what a row of 8 or 16 takes
     for reading in readings:
         if len(readings) > 1:
             yield f"--- {printable(reading.source.name)}\n"
         names: dict[ElementKind, str] = {}
-        for offset, row, element in hex_dump(reading.elements(), reading.source):
+        for offset, row, element in hex_dump(reading.elements(), reading.source, narrow=narrow):
             name = names.get(element.kind) or names.setdefault(element.kind, tr(element.kind.value))
-            yield f"{offset:08x}  {row:66}  {name}\n"
+            yield f"{offset:08x}  {row:{room}}  {name}\n"
 
 
 def _elements(readings: list[Reading], tr: Translator) -> Iterator[str]:

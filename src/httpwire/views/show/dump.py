@@ -16,24 +16,30 @@ if TYPE_CHECKING:
     from httpwire.wire.element import Element
 
 _WIDTH = 16
+_HALF = _WIDTH // 2
 _PRINTABLE = bytes(octet if 0x20 <= octet < 0x7F else 0x2E for octet in range(256))
 _SHOWN = 60  # octets of an element in the list
 
 
-def hex_rows(start: int, octets: bytes) -> Iterator[tuple[int, str]]:
-    """Rows of up to 16 of `octets`, the first of which has the offset `start`: its offset, hexadecimal and text."""
-    for position in range(0, len(octets), _WIDTH):
-        row = octets[position : position + _WIDTH]
-        left, right = row[:8].hex(" "), row[8:].hex(" ")
-        yield start + position, f"{left:23}  {right:23}  {row.translate(_PRINTABLE).decode('ascii')}"
+def hex_rows(start: int, octets: bytes, *, narrow: bool = False) -> Iterator[tuple[int, str]]:
+    """Rows of up to 16 of `octets` (8, if `narrow`), the first of which has the offset `start`: its offset,
+    hexadecimal and text."""
+    width = _HALF if narrow else _WIDTH
+    for position in range(0, len(octets), width):
+        row = octets[position : position + width]
+        left = f"{row[:_HALF].hex(' '):23}  "
+        right = "" if narrow else f"{row[_HALF:].hex(' '):23}  "
+        yield start + position, left + right + row.translate(_PRINTABLE).decode("ascii")
 
 
-def hex_dump(elements: Iterable[Element], source: Outgoing) -> Iterator[tuple[int, str, Element]]:
+def hex_dump(
+    elements: Iterable[Element], source: Outgoing, *, narrow: bool = False
+) -> Iterator[tuple[int, str, Element]]:
     """Every octet, in rows that belong to one element each. Raises RecordingUnreadable."""
     window = _Window(source)
     for element in elements:
         for start, octets in window.blocks(element.start, element.stop):
-            for offset, row in hex_rows(start, octets):
+            for offset, row in hex_rows(start, octets, narrow=narrow):
                 yield offset, row, element
 
 
