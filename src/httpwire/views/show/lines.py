@@ -222,7 +222,7 @@ def summary(content: Content, tr: Translator) -> str:
             parts.append(tr("{coding} taken off: {left}", coding=printable(step.name), left=left))
     if content.media_type:
         parts.append(content.media_type)
-    if content.charset:
+    if content.charset and content.kind != MULTIPART:  # each part has its own
         parts.append(tr("charset {name} ({known_by})", name=printable(content.charset), known_by=tr(content.known_by)))
     return tr(", ").join(parts)
 
