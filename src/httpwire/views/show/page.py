@@ -145,12 +145,12 @@ class Page:
         return f'<span class="{f"e {style}".rstrip()}" tabindex="-1" {data}>{inner}</span>'
 
     def _told(self, gloss: Gloss) -> str:
-        section = _text(gloss.section)
+        section = f"({_text(gloss.section)})" if gloss.section else ""
         rfc = _SECTION.match(gloss.section)
         if rfc:
             anchor = _anchor(rfc[2]) if rfc[2] else ""
             href = f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}.html{anchor}"
-            section = f'<a href="{href}" rel="noreferrer" target="_blank">{section}</a>'
+            section = f'<a href="{href}" rel="noreferrer" target="_blank">{_text(gloss.section)}</a>'
         return f"<p>{_text(self._tr.told(gloss.sentence))} {section}</p>"
 
     def _number(self, text: str) -> int:
