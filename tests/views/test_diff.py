@@ -97,6 +97,10 @@ class TestFraming:
     def test_follows_from_the_fields_that_say_it(self) -> None:
         assert told(chunked(TEXT), answer(TEXT), "transfer-encoding", "CONTENT-LENGTH") == []
 
+    def test_a_length_that_content_length_tells_is_told_once(self) -> None:
+        found = told(answer(b"one", media="text/plain"), answer(b"three", media="text/plain"))
+        assert found == [("field", "value", "Content-Length"), ("content", "lines", "")]
+
     def test_cut_short(self) -> None:
         assert told(APACHE, APACHE[:-20]) == [
             ("framing", "value", "length"),

@@ -42,12 +42,17 @@ def framing_differences(old: Side, new: Side) -> Iterator[Difference]:
     elif one.framing and other.framing and one.framing.rule is not other.framing.rule:
         says = Sentence(one.framing.rule.says), Sentence(other.framing.rule.says)
         yield Difference(Layer.FRAMING, What.VALUE, N_("rule"), *says, *at)
-    if one.octets != other.octets:
+    if one.octets != other.octets and not (_is_as_announced(one) and _is_as_announced(other)):
         yield Difference(Layer.FRAMING, What.VALUE, N_("length"), one.octets, other.octets, old.region, new.region)
     if one.complete != other.complete:
         ends = _end(one), _end(other)
         at = Span(one.stop, one.stop), Span(other.stop, other.stop)
         yield Difference(Layer.FRAMING, What.VALUE, N_("end"), *ends, *at)
+
+
+def _is_as_announced(message: Message) -> bool:
+    """Whether it is as long as its Content-Length says: that field tells it already."""
+    return message.complete and message.framing is not None and message.framing.kind is Kind.LENGTH
 
 
 def _end(message: Message) -> Sentence:
