@@ -318,6 +318,15 @@ class TestTerminal:
         rest = re.sub(rb"\x1b\[[0-9;]*m", b"", text).decode()
         assert [c for c in rest if not (c.isprintable() or c in "\r\n\t")] == []
 
+    def test_a_long_line_hangs_behind_its_label(self, tmp_path: Path) -> None:
+        (tmp_path / "long").write_bytes(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"0123456789" * 20 + b"\r\n\r\n")
+        lines = on_terminal(tmp_path, "show", "long", NO_COLOR="1").decode().replace("\r\n", "\n").splitlines()
+        [first] = [number for number, line in enumerate(lines) if line.startswith("field            X: 0123")]
+        assert all(len(line) <= 80 for line in lines)
+        wire = "".join(line[17:] for line in lines[first : first + 4])
+        assert wire == "X: " + "0123456789" * 20 + r"\r\n"
+        assert [line[:17].strip() for line in lines[first + 1 : first + 4]] == ["", "", ""]
+
     def test_raw_is_harmless_there(self, tmp_path: Path) -> None:
         (tmp_path / "hostile").write_bytes(b"GET /\x1b[2J HTTP/1.1\r\n\r\n")
         assert b"\x1b" not in on_terminal(tmp_path, "show", "--raw", "hostile")

@@ -64,11 +64,15 @@ def show(lines: Iterable[Line], *, colour: bool) -> None:
 
 
 def _wrapped(line: Line, columns: int) -> Iterator[Line]:
-    """A line that ends with prose in several, where it is wider than the terminal; they hang behind its first piece."""
-    if not line or line[-1][0] not in _PROSE or sum(width(piece) for _, piece in line) <= columns:
+    """A line in several, where it is wider than the terminal and ends with prose, or is one of the wire behind its
+    label; they hang behind its first piece."""
+    if not line or sum(width(piece) for _, piece in line) <= columns:
         yield line
         return
     first, *between, (style, text) = line
+    if style not in _PROSE:
+        yield from _cut(line, columns) if first[0] == "label" else (line,)
+        return
     before = "".join(piece for _, piece in between)
     left = width(first[1])
     top, *others = wrapped(before + text, max(20, columns - left - 2))
@@ -78,6 +82,23 @@ def _wrapped(line: Line, columns: int) -> Iterator[Line]:
         yield [first, (style, top)]
     for other in others:
         yield [("", " " * (left + 2)), (style, other)]
+
+
+def _cut(line: Line, columns: int) -> Iterator[Line]:
+    """A line of the wire, which has no words, cut where the terminal ends."""
+    first, *pieces = line
+    left = width(first[1])
+    room = max(20, columns - left)
+    row, used = [first], 0
+    for style, piece in pieces:
+        text = piece
+        while used + len(text) > room:
+            yield [*row, (style, text[: room - used])]
+            text = text[room - used :]
+            row, used = [("", " " * left)], 0
+        row.append((style, text))
+        used += len(text)
+    yield row
 
 
 def _painted(style: str, text: str) -> str:

@@ -38,6 +38,8 @@ _REQUESTS = 1_000  # that are held for their answers
 _SEVERITIES = {"bad": "error", "warning": "warning", "info": "note"}
 #: What the byte layer tells, with offsets.
 _TOLD = frozenset(("CL_INCORRECT", "REQUEST_TARGET_FRAGMENT", "STATUS_CODE_NON_NUMERIC"))
+#: What it warns of in every file that a server gives out as it is installed: worth knowing, and no fault.
+_ORDINARY = frozenset(("FRESHNESS_HEURISTIC",))
 _RFC = re.compile(r"rfc/?(?:rfc)?([0-9]{3,5})(?:\.html|\.txt)?(?:#(?:section|appendix)-([0-9A-Z.]*[0-9A-Z]))?", re.I)
 
 
@@ -103,7 +105,7 @@ class Meaning:
         return Complaint(
             _id(note),
             MEANING,
-            _SEVERITIES[note.level.value],
+            "note" if type(note).__name__ in _ORDINARY else _SEVERITIES[note.level.value],
             start,
             stop,
             printable(note.summary),
