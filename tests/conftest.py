@@ -14,6 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+#: Tests run beside each other: how long one example took says nothing. What has to be fast has a test with a clock.
+settings.register_profile("beside", deadline=None)
+settings.load_profile("beside")
 
 _NOBODY = 65534
 _ADMIN = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/local/sbin"))

@@ -26,7 +26,7 @@ from httpwire.net.delivery import Delivery
 from httpwire.net.transport import Transport
 from loopback import ok
 
-some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 TICK = 0.05  # seconds between the writes of a throttled answer without segments
 LARGE = 9 << 20  # octets: more than memory holds of an answer, and than one turn may write

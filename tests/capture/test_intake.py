@@ -25,7 +25,7 @@ from httpwire.wire.message import Message
 from httpwire.wire.stream import Stream
 from loopback import GET
 
-some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
 CONNECT = b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"

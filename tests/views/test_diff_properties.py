@@ -19,7 +19,7 @@ from httpwire.views.diff.octets import Files, first_difference, ranges
 from httpwire.views.diff.sequences import common_end, common_start, hunks, longest_rise, matched
 from httpwire.views.text import width
 
-some = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
 _PIECES = st.sampled_from(
     [

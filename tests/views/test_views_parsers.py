@@ -256,7 +256,7 @@ PARTS = [
 ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(PARTS) | st.binary(max_size=5), max_size=10).map(b"".join),
     st.sampled_from(Direction),

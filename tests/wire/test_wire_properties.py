@@ -21,7 +21,7 @@ from httpwire.wire.message import Message
 from httpwire.wire.preflight import Examiner
 from httpwire.wire.stream import Stream
 
-some = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
 # Well-formed messages, and what each must turn out to be.
 

@@ -512,7 +512,7 @@ def test_what_conforms_is_read_alike_by_all(case: Case) -> None:
     assert bool(disagreement(readings(case.octets, case.direction, case.methods))) == ("size-32-bit" in others)
 
 
-some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
