@@ -227,6 +227,9 @@ class TestChoice:
         assert ids("--select", "bytes") == {"bare-lf", "head-unterminated"}
         assert ids("--select", "bare-*,meaning") == {"bare-lf", "meaning/missing-user-agent"}
         assert ids("--ignore", "meaning", "--ignore", "bare-lf") == {"head-unterminated"}
+        assert ids("--ignore", "*user-agent,bytes") == set()
+        for pattern in ("?eaning/*", "[mn]eaning", "*user-agent", "meaning/missing-*"):
+            assert ids("--select", pattern) == {"meaning/missing-user-agent"}
 
     @pytest.mark.parametrize(
         ("arguments", "status"),
@@ -246,6 +249,8 @@ class TestChoice:
         ("arguments", "says"),
         [
             (["-", "--select", "bare-fl"], "--select: nothing is called bare-fl"),
+            (["-", "--select", "bare-fl*"], "--select: nothing is called bare-fl*"),
+            (["-", "--ignore", "meaningless"], "--ignore: nothing is called meaningless"),
             (["-", "--fail-on", "bad"], "--fail-on takes one of note, warning, error, never, not bad"),
             (["-", "--json", "--sarif"], "--json and --sarif exclude each other"),
             ([], "lint needs the name of a file"),

@@ -7,6 +7,7 @@ Which are wanted is chosen by id, layer or pattern.
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 
 from httpwire.language import N_, Translator
@@ -114,21 +115,28 @@ class Choice:
     @staticmethod
     def knows(name: str) -> bool:
         """Whether `name` can name anything; ids of the layer of meaning are another package's."""
-        layers = (BYTES, SMUGGLING, MEANING)
-        if name.startswith((MEANING, SMUGGLING)):
+        if _may_name(name, SMUGGLING) or _may_name(name, MEANING):
             return True
-        return any(fnmatchcase(known, name) for known in (*layers, *CATALOGUE, INCOMPLETE))
+        return any(fnmatchcase(known, name) for known in (BYTES, *CATALOGUE, INCOMPLETE))
 
     def wants_layer(self, layer: str) -> bool:
-        """Whether any complaint of `layer` may be wanted."""
-        named = [name for name in self._select if name.startswith(layer) or fnmatchcase(layer, name) or "*" in name]
-        return layer not in self._ignore and (not self._select or bool(named))
+        """Whether any complaint of `layer`, SMUGGLING or MEANING, may be wanted."""
+        if layer in self._ignore:
+            return False
+        return not self._select or any(_may_name(name, layer) for name in self._select)
 
     def wants(self, complaint: Complaint) -> bool:
         names = (complaint.id, complaint.layer)
         if self._select and not _named(names, self._select):
             return False
         return not _named(names, self._ignore)
+
+
+def _may_name(name: str, layer: str) -> bool:
+    """Whether a name or pattern may match `layer` or an id in it: of a pattern, its beginning decides."""
+    start, *varying = re.split(r"[*?[]", name, maxsplit=1)
+    inside = f"{layer}/"
+    return start.startswith(inside) or (inside.startswith(start) if varying else name == layer)
 
 
 def _named(names: tuple[str, str], patterns: tuple[str, ...]) -> bool:
