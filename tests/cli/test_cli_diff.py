@@ -88,7 +88,7 @@ class TestStatus:
             ([], "diff needs the names of two files"),
             (["a"], "diff needs the names of two files"),
             (["a", "b", "c"], "unexpected argument c"),
-            (["-", "-"], "only one of the two can be standard input"),
+            (["-", "-"], "'-', standard input, can be given only once"),
             (["a", "none"], "none"),
             (["a", "b", "--ignore", "no name"], "--ignore takes the name of a field, or one of order"),
             (["a", "b", "--ignore", "a,,b"], "--ignore takes the name of a field"),

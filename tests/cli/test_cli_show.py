@@ -352,6 +352,7 @@ class TestWrongUsage:
             ([], "show needs the name of a file"),
             (["none"], "can't read none: No such file or directory"),
             (["."], "can't read .: Is a directory"),
+            (["-", "-"], "'-', standard input, can be given only once"),
             (["client_send.txt", "--raw", "--hex"], "--raw and --hex exclude each other"),
             (["client_send.txt", "--limit", "x"], "--limit takes a whole number from 0, not x"),
             (["client_send.txt", "--as", "x"], "--as takes one of request, response, not x"),

@@ -16,8 +16,9 @@ from httpwire.wire import grammar, head
 from httpwire.wire.content import Limits
 from httpwire.wire.element import Direction, Element, ElementKind
 from httpwire.wire.exchange import Conversation
+from httpwire.wire.fields import FieldLine
 from httpwire.wire.framing import Kind, Rule
-from httpwire.wire.head import FieldLine, Head
+from httpwire.wire.head import Head
 from httpwire.wire.message import Message
 from httpwire.wire.stream import Stream
 

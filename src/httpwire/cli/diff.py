@@ -116,7 +116,7 @@ def _open(arguments: Arguments) -> tuple[Reading, Reading]:
     if len(paths) < 2:
         raise UsageError(N_("{verb} needs the names of two files"), verb="diff", hint=N_("httpwire diff A B"))
     if paths == ["-", "-"]:
-        raise UsageError(N_("only one of the two can be standard input"))
+        raise UsageError(N_("'-', standard input, can be given only once"))
     forced = kind_asked(arguments)
     old = Outgoing.from_path(paths[0])
     try:

@@ -25,6 +25,8 @@ def open_readings(arguments: Arguments, verb: str) -> list[Reading]:
         raise UsageError(
             N_("{verb} needs the name of a file"), verb=verb, hint=N_("a recorded request or answer, or '-'")
         )
+    if arguments.operands.count("-") > 1:
+        raise UsageError(N_("'-', standard input, can be given only once"))
     forced = kind_asked(arguments)
     readings: list[Reading] = []
     try:

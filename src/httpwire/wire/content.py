@@ -16,15 +16,15 @@ from httpwire.wire import deviations as dev
 from httpwire.wire import grammar
 from httpwire.wire.buffer import Buffer
 from httpwire.wire.element import Element, ElementKind
+from httpwire.wire.fields import FieldLine, field_elements, parse_fields
 from httpwire.wire.framing import MAX_SIZE, Rule
-from httpwire.wire.head import FieldLine, field_elements, parse_fields
 from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from httpwire.wire.head import Note
+    from httpwire.wire.fields import Note
     from httpwire.wire.stream import Event
 
 #: For `opaque`: no octet to come needs looking at.

@@ -8,8 +8,9 @@ it changes something, so that the list is the whole difference.
 from __future__ import annotations
 
 from httpwire.wire.element import Direction, Element, ElementKind
+from httpwire.wire.fields import FieldLine
 from httpwire.wire.framing import Kind, Rule
-from httpwire.wire.head import FieldLine, Head
+from httpwire.wire.head import Head
 from httpwire.wire.message import Message
 from httpwire.wire.preflight import is_handed_over, is_left_over
 from httpwire.wire.record import Record, at

@@ -13,12 +13,13 @@ from httpwire.language import N_
 from httpwire.wire import deviations as dev
 from httpwire.wire import grammar
 from httpwire.wire.element import Direction
-from httpwire.wire.head import FieldLine, Head
+from httpwire.wire.fields import FieldLine
+from httpwire.wire.head import Head
 from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from httpwire.wire.head import Note
+    from httpwire.wire.fields import Note
 
 #: Sizes above this overflow a signed 64-bit integer, in which most recipients count.
 MAX_SIZE = 2**63 - 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from httpwire.wire.deviations import Finding
 from httpwire.wire.element import Direction, Span
+from httpwire.wire.fields import FieldLine
 from httpwire.wire.framing import Framing, Kind
-from httpwire.wire.head import FieldLine, Head
+from httpwire.wire.head import Head
 from httpwire.wire.record import Record, at
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
-    from httpwire.wire.head import FieldLine, Note
+    from httpwire.wire.fields import FieldLine, Note
 
     Event = Head | Element | Message
     Decide = Callable[[Head, tuple[FieldLine, ...], bytes | None, Note], Framing]

@@ -11,8 +11,9 @@ from httpwire.wire import grammar
 from httpwire.wire.buffer import Buffer
 from httpwire.wire.content import ChunkReader, Limits
 from httpwire.wire.element import Direction
+from httpwire.wire.fields import FieldLine, parse_fields
 from httpwire.wire.framing import Framing, decide
-from httpwire.wire.head import FieldLine, Head, parse_fields
+from httpwire.wire.head import Head
 from httpwire.wire.record import Record, at
 from httpwire.wire.stream import Stream
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
-    from httpwire.wire.head import Note
+    from httpwire.wire.fields import Note
     from httpwire.wire.stream import Event
 
     Lines = tuple[FieldLine, ...]

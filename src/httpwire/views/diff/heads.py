@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from httpwire.views.diff.sequences import Pair
-    from httpwire.wire.head import FieldLine, Head
+    from httpwire.wire.fields import FieldLine
+    from httpwire.wire.head import Head
 
 _BLANK = b" \t"
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from httpwire.capture.raw import Outgoing
     from httpwire.capture.reading import Part
-    from httpwire.wire.head import FieldLine
+    from httpwire.wire.fields import FieldLine
 
 _LONGEST = 16 << 20  # octets of content that are looked at: it is decoded whole
 _REQUESTS = 1_000  # that are held for their answers
