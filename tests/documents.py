@@ -114,8 +114,11 @@ def asked_for(path: Path) -> list[str]:
 # What is the same, though it differs.
 
 _RULES = (
-    # How long ago something was, which may take another line, too.
-    (r"(?m)^( +)(.*?)\d{4}-\d\d-\d\d\s+[\d:]{8}.*(?:\n\1  .*)*", r"\1\2<moment>"),
+    # A moment, and how long ago it was; lines end in it where they are full.
+    (
+        r"\d{4}-\d\d-\d\d\s+[\d:]{8}(?:(?!\n\S)[\s\S]){0,100}?(?:\bago|\bnow|前|今)(?:,?\s*[(（]RFC[^)）]*[)）])?",
+        "<moment>",
+    ),
     (r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>"),
     (r"\b[\d.,]+ m?s\b", "<time>"),
     (r'"time": [\d.]+', '"time": <time>'),
@@ -123,6 +126,7 @@ _RULES = (
     (r"(?:127\.0\.0\.1|\[::1\]):[1-6]\d{4}\b|\('(?:127\.0\.0\.1|::1)', \d+\)", "<client>"),  # an ephemeral port
     (r"\bApache/[\d.]+(?: \(\w+\))?", "<Apache>"),
     (r"(?m)^ +(?:Debian|Ubuntu|Unix|<Apache>)  .*\n", ""),  # what is said of it
+    (r"(the first difference is at offset |最初に異なるのはオフセット )\d+", r"\1<offset>"),  # between two times
     (r"(process |PID )\d+", r"\1<process>"),
     # A browser's own; and only it knows how often it tries, and what it opens in advance.
     (r"(?m)^((?:User-Agent|Accept(?:-Encoding|-Language)?|sec-ch-ua[\w-]*): ).*?(\^M\$)?$", r"\1<browser>\2"),
@@ -134,6 +138,7 @@ _RULES = (
 # These differ, too, but what was equal has to be equal again: a hash, and a size.
 _SAME = re.compile(
     r"\b[0-9a-f]{64}\b"
+    r"|(?<=bytes 0 to )\d[\d,]*|(?<=バイト 0～)\d[\d,]*"
     r"|(?<![\w.:])\d[\d,]*(?= bytes?\b| of [\d,]+ bytes?\b| バイト)"
     r'|(?<="octets": )\d+|(?<="head": )\d+|(?<="content": )\d+|(?<="stop": )\d+|(?<="start": )\d+'
 )
