@@ -91,6 +91,11 @@ class Framing(Record):
         return tuple.__new__(cls, (kind, rule, length, overrode))
 
 
+#: The framing of most messages that announce nothing.
+_UNTIL_CLOSE = Framing(Kind.UNTIL_CLOSE, Rule.UNTIL_CLOSE)
+_WITHOUT_CONTENT = Framing(Kind.NONE, Rule.REQUEST_WITHOUT_CONTENT)
+
+
 def decide(head: Head, lines: tuple[FieldLine, ...], method: bytes | None, note: Note) -> Framing:
     """The framing of the message that begins with `head`, whose lines are `lines`; `method` is that of the
     request it answers, if known."""
@@ -112,9 +117,7 @@ def decide(head: Head, lines: tuple[FieldLine, ...], method: bytes | None, note:
         return _by_coding(head, codings, tuple(lengths), note)
     if lengths:
         return _by_length(lengths, note)
-    if response:
-        return Framing(Kind.UNTIL_CLOSE, Rule.UNTIL_CLOSE)
-    return Framing(Kind.NONE, Rule.REQUEST_WITHOUT_CONTENT)
+    return _UNTIL_CLOSE if response else _WITHOUT_CONTENT
 
 
 def _without_content(

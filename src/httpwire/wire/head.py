@@ -120,7 +120,8 @@ def _clean_head(
     first, second, third = clean.groups()
     lines = _deciding_lines(raw, start)
     if direction is Direction.REQUEST:
-        head = Head(direction, raw, start, StartLine(first, second, third), clean=True)
+        line = tuple.__new__(StartLine, (first, second, third, 0, b""))  # as StartLine would: this is done for each
+        head = tuple.__new__(Head, (direction, raw, start, line, True))
         check_request_line(first, second, third, start, start + clean.start(2), start + clean.start(3), note)
         _check_request(head, lines, note)
         return head, lines
@@ -139,7 +140,8 @@ def _deciding_lines(raw: bytes, start: int) -> tuple[FieldLine, ...]:
             colon = found + len(name) - 1
             end = raw.find(b"\r", colon)
             value = raw[colon + 1 : end].strip(BLANKS)
-            lines.append(FieldLine(raw[found + 1 : colon], value, start + found + 1, start + colon, start + end + 2))
+            at = (start + found + 1, start + colon, start + end + 2)
+            lines.append(tuple.__new__(FieldLine, (raw[found + 1 : colon], value, *at)))
             found = small.find(name, end)
     return tuple(lines)
 

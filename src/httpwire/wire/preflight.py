@@ -122,8 +122,9 @@ class Examiner:
 def is_handed_over(head: Head | None, before: Message | None) -> bool:
     """Whether octets are no message (`head` is what they show of one), but for the protocol that the request `before`
     asks for (RFC 9110 7.8)."""
-    asked = before is not None and before.values(b"upgrade") and b"upgrade" in before.options
-    return bool(asked) and not (head and head.line.version)
+    if before is None or (head and head.line.version):
+        return False
+    return bool(before.values(b"upgrade")) and b"upgrade" in before.options
 
 
 def is_left_over(head: Head | None, before: Message | None) -> Deviation | None:
