@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from httpwire.wire import grammar, head
+from httpwire.wire import fields, grammar
 from httpwire.wire.content import Limits
 from httpwire.wire.element import Direction, Element, ElementKind
 from httpwire.wire.exchange import Conversation
@@ -249,7 +249,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[Stream, bytes], int]:
         looked[0] += len(name) + len(value)
         return FieldLine(name, value, start, colon, stop)
 
-    monkeypatch.setattr(head, "FieldLine", line)
+    monkeypatch.setattr(fields, "FieldLine", line)
 
     def feed(stream: Stream, octets: bytes) -> int:
         looked[0] = CountedOctets.work = 0
