@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,3 +90,22 @@ def failure(ran: Ran) -> str:
 def files(folder: Path) -> set[str]:
     """The names in `folder`."""
     return {path.name for path in folder.iterdir()}
+
+
+def printed_on_terminal(folder: Path, *arguments: str, columns: int = 80, **variables: str) -> bytes:
+    """All that the command writes to a standard output that is a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "httpwire", *arguments]
+    env = {**environ(TERM="xterm"), **variables}
+    process = subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=theirs)
+    os.close(theirs)
+    text = b""
+    try:
+        while data := os.read(ours, 65536):
+            text += data
+    except OSError:  # Linux: all of it was read, and the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait(30) in (0, 1)
+    return text

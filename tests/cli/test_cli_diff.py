@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
-from command import Command, ended, environ, failure, start
+from command import Command, ended, environ, failure, printed_on_terminal, start
 from test_cli_limits import measured
 
 from httpwire.cli.diff import DIFF
@@ -38,26 +34,7 @@ def files(tmp_path: Path) -> None:
 
 def on_terminal(folder: Path, columns: int, *arguments: str, **variables: str) -> str:
     """All that is written to standard output, which is a terminal of so many columns."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "httpwire", *arguments],
-        cwd=folder,
-        env={**environ(TERM="xterm"), **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while data := os.read(ours, 65536):
-            shown += data
-    except OSError:
-        pass  # how Linux tells that the other side was closed
-    finally:
-        os.close(ours)
-        process.wait(30)
-    return shown.decode().replace("\r\n", "\n")
+    return printed_on_terminal(folder, *arguments, columns=columns, **variables).decode().replace("\r\n", "\n")
 
 
 class TestStatus:

@@ -6,16 +6,13 @@ import base64
 import gzip
 import json
 import os
-import pty
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Command, environ, failure, start
+from command import Command, failure, printed_on_terminal, start
 from test_cli_limits import measured
 
 from httpwire.cli.show import SHOW
@@ -50,28 +47,6 @@ def rows(text: bytes) -> list[tuple[str, str]]:
         label, text_ = (line[:17].strip(), line[17:]) if not line.startswith("---") else ("---", line[4:])
         found.append((label, text_))
     return found
-
-
-def on_terminal(folder: Path, *arguments: str, **variables: str) -> bytes:
-    """All that the command writes to a standard output that is a terminal."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "httpwire", *arguments],
-        cwd=folder,
-        env={**environ(TERM="xterm"), **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-    )
-    os.close(theirs)
-    text = b""
-    try:
-        while data := os.read(ours, 65536):
-            text += data
-    except OSError:  # Linux: all of it was read, and the other end is closed
-        pass
-    os.close(ours)
-    assert process.wait(30) == 0
-    return text
 
 
 class TestText:
@@ -311,7 +286,7 @@ class TestTerminal:
     def test_colours_and_no_escape_of_the_file(self, tmp_path: Path) -> None:
         hostile = b"HTTP/1.1 200 \x1b]0;owned\x07\r\nX: \x1b[31mred\x9b2J\r\nContent-Length: 24\r\n\r\n"
         (tmp_path / "hostile").write_bytes(hostile + "\x1b[2J\u202eevil\x9b1m \x00\x08\x7f".encode().ljust(24))
-        text = on_terminal(tmp_path, "show", "-e", "hostile")
+        text = printed_on_terminal(tmp_path, "show", "-e", "hostile")
         assert b"\x1b[36mX\x1b[0m" in text
         sequences = set(re.findall(rb"\x1b[^m]*m?", text))
         assert all(re.fullmatch(rb"\x1b\[[0-9;]*m", sequence) for sequence in sequences)
@@ -320,7 +295,7 @@ class TestTerminal:
 
     def test_a_long_line_hangs_behind_its_label(self, tmp_path: Path) -> None:
         (tmp_path / "long").write_bytes(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"0123456789" * 20 + b"\r\n\r\n")
-        lines = on_terminal(tmp_path, "show", "long", NO_COLOR="1").decode().replace("\r\n", "\n").splitlines()
+        lines = printed_on_terminal(tmp_path, "show", "long", NO_COLOR="1").decode().replace("\r\n", "\n").splitlines()
         [first] = [number for number, line in enumerate(lines) if line.startswith("field            X: 0123")]
         assert all(len(line) <= 80 for line in lines)
         wire = "".join(line[17:] for line in lines[first : first + 4])
@@ -329,18 +304,18 @@ class TestTerminal:
 
     def test_raw_is_harmless_there(self, tmp_path: Path) -> None:
         (tmp_path / "hostile").write_bytes(b"GET /\x1b[2J HTTP/1.1\r\n\r\n")
-        assert b"\x1b" not in on_terminal(tmp_path, "show", "--raw", "hostile")
+        assert b"\x1b" not in printed_on_terminal(tmp_path, "show", "--raw", "hostile")
 
     def test_hexadecimal_rows_fit_into_eighty_columns(self, httpwire: Command, tmp_path: Path) -> None:
-        narrow = on_terminal(tmp_path, "show", "--hex", "client_send.txt").decode().splitlines()
+        narrow = printed_on_terminal(tmp_path, "show", "--hex", "client_send.txt").decode().splitlines()
         assert max(map(len, narrow)) <= 80
         wide = httpwire("show", "--hex", "client_send.txt").stdout.decode().splitlines()
         assert "".join("".join(line[10:33].split()) for line in narrow) == REQUEST.hex()
         assert "".join("".join(line[10:58].split()) for line in wide) == REQUEST.hex()
 
     def test_no_colour_where_it_is_not_wanted(self, httpwire: Command, tmp_path: Path) -> None:
-        assert b"\x1b" not in on_terminal(tmp_path, "show", "client_send.txt", NO_COLOR="1")
-        assert b"\x1b" not in on_terminal(tmp_path, "show", "client_send.txt", TERM="dumb")
+        assert b"\x1b" not in printed_on_terminal(tmp_path, "show", "client_send.txt", NO_COLOR="1")
+        assert b"\x1b" not in printed_on_terminal(tmp_path, "show", "client_send.txt", TERM="dumb")
         assert b"\x1b" not in httpwire("show", "client_send.txt").stdout
         assert b"\x1b" in httpwire("show", "--color", "always", "client_send.txt").stdout
 
@@ -501,4 +476,4 @@ def test_the_page_of_a_field_with_many_folds_is_made_in_time(httpwire: Command, 
 
 def test_a_character_that_the_end_cuts_is_seen_on_a_terminal(tmp_path: Path) -> None:
     (tmp_path / "cut").write_bytes(b"GET / HTTP/1.1\r\nX: \xe3\x81")
-    assert on_terminal(tmp_path, "show", "--raw", "cut").endswith(rb"X: \xe3\x81")
+    assert printed_on_terminal(tmp_path, "show", "--raw", "cut").endswith(rb"X: \xe3\x81")
