@@ -49,7 +49,12 @@ SHOW = Verb(
         Option("content", "", "", N_("the content alone, with its codings taken off")),
         Option("json", "", "", N_("all of it as one JSON object")),
         Option("html", "", N_("FILE"), N_("write one page: pointing at any bytes tells what they are")),
-        Option("mask", "", "", N_("show * for secrets in heads and trailers: Authorization, Cookie and Set-Cookie values")),
+        Option(
+            "mask",
+            "",
+            "",
+            N_("show * for secrets in heads and trailers: Authorization, Cookie and Set-Cookie values"),
+        ),
         Option("limit", "", N_("BYTES"), N_("how much of each content is shown (default 65536; 0: all)")),
         KIND,
         COLOUR,
