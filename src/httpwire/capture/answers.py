@@ -131,23 +131,13 @@ class Answer:
 
     def blocks(self, offset: int = 0) -> Iterator[bytes]:
         """The octets from `offset` on. Raises RecordingUnreadable when the file became shorter."""
-        left = self.size - offset
-        for block in self.source.blocks(self.start + offset):
-            yield block[:left] if left < len(block) else block
-            left -= len(block)
-            if left <= 0:
-                return
+        return self.source.blocks(self.start + offset, self.stop)
 
     def beginning(self, count: int) -> bytes:
         """The first `count` octets."""
         if self.octets is not None:
             return self.octets[:count]
-        taken = bytearray()
-        for block in self.blocks():
-            taken += block
-            if len(taken) >= count:
-                break
-        return bytes(taken[:count])
+        return self.source.read(self.start, min(self.start + count, self.stop))
 
     def reading(self, method: bytes | None) -> Reading:
         """What the octets mean as the answer to `method`: HEAD and CONNECT are read in their own way."""

@@ -119,8 +119,8 @@ def _requests_beside(path: str) -> list[Message]:
     stream = Stream(Direction.REQUEST)
     events: list[Event] = []
     try:
-        for block in outgoing.blocks():
-            events += stream.feed(block)
+        for made in outgoing.shown_to(stream):
+            events += made
     finally:
         outgoing.close()
     events += stream.feed_eof()
