@@ -32,9 +32,8 @@ class Console:
         self.tr = tr
         self.quiet = quiet
         self._stream = stream or sys.stderr
-        terminal = self._stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._colour = terminal and not os.environ.get("NO_COLOR")
-        self._redraws = terminal
+        self._redraws = on_terminal(self._stream)
+        self._colour = self._redraws and colours_welcome()
         self._drawn = False
         self._column = max(width(tr(label)) for label in ("connected", "incomplete", "undecidable", "request")) + 2
         self._coloured = {tr(label): code for label, code in _COLOURS.items()}
@@ -167,6 +166,16 @@ def _forget(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def on_terminal(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal that can be commanded."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def colours_welcome() -> bool:
+    """Whether nobody asked for no colours (no-color.org)."""
+    return not os.environ.get("NO_COLOR")
 
 
 def columns_of(stream: TextIO) -> int:

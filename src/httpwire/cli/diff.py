@@ -10,9 +10,9 @@ import sys
 
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.reading import Reading
-from httpwire.cli.console import columns_of, say, say_all
+from httpwire.cli.console import columns_of, on_terminal, say, say_all
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.paint import COLOUR, on_terminal, show, wants_colour
+from httpwire.cli.paint import COLOUR, show, wants_colour
 from httpwire.cli.recordings import KIND, close, kind_asked
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
@@ -129,7 +129,7 @@ def _open(arguments: Arguments) -> tuple[Reading, Reading]:
 def _text(files: Files, pairs: Iterable[Compared], tally: Tally, tr: Translator) -> Iterator[Line]:
     from httpwire.views.diff.lines import Text
 
-    columns = columns_of(sys.stdout) if on_terminal() else 0
+    columns = columns_of(sys.stdout) if on_terminal(sys.stdout) else 0
     text = Text(files, tr, columns if columns >= _WIDE else 0)
     yield from text.opening()
     for compared in pairs:

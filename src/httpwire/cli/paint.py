@@ -6,10 +6,9 @@ a terminal's width.
 
 from __future__ import annotations
 
-import os
 import sys
 
-from httpwire.cli.console import columns_of, say_all
+from httpwire.cli.console import colours_welcome, columns_of, on_terminal, say_all
 from httpwire.cli.options import Arguments, Option, wrapped
 from httpwire.language import N_
 from httpwire.views.text import width
@@ -42,15 +41,10 @@ _COLOURS = {
 _PROSE = ("prose", "gloss")
 
 
-def on_terminal() -> bool:
-    """Whether standard output is a terminal that can show colours and wants them."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
 def wants_colour(arguments: Arguments) -> bool:
     """Whether to colour. Raises UsageError."""
     choice = arguments.choice("color", ("auto", "always", "never"), "auto")
-    return choice == "always" or (choice == "auto" and on_terminal() and not os.environ.get("NO_COLOR"))
+    return choice == "always" or (choice == "auto" and on_terminal(sys.stdout) and colours_welcome())
 
 
 def show(lines: Iterable[Line], *, colour: bool) -> None:

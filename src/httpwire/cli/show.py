@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 
 from httpwire.capture.raw import Saving, same_file
-from httpwire.cli.console import Console, columns_of, say, say_all, write_octets
+from httpwire.cli.console import Console, columns_of, on_terminal, say, say_all, write_octets
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.paint import COLOUR, on_terminal, show, wants_colour
+from httpwire.cli.paint import COLOUR, show, wants_colour
 from httpwire.cli.recordings import KIND, close, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
@@ -166,7 +166,7 @@ def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[s
 def _hex(readings: list[Reading], tr: Translator) -> Iterator[str]:
     from httpwire.views.show.dump import hex_dump
 
-    narrow = on_terminal() and columns_of(sys.stdout) < _HEX_COLUMNS
+    narrow = on_terminal(sys.stdout) and columns_of(sys.stdout) < _HEX_COLUMNS
     room = 33 if narrow else 66  # what a row of 8 or 16 takes
     for reading in readings:
         if len(readings) > 1:
