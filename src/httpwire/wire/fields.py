@@ -155,14 +155,14 @@ def _line_elements(raw: bytes, start: int, line: FieldLine) -> Iterator[Element]
         if after_name < line.colon:
             yield Element(ElementKind.BLANK, after_name, line.colon)
         yield Element(ElementKind.COLON, line.colon, line.colon + 1)
-        yield from value_elements(raw, start, line.colon + 1, end)
+        yield from _value_elements(raw, start, line.colon + 1, end)
     elif line.start < end:
         yield Element(ElementKind.MALFORMED, line.start, end)
     if ending:
         yield Element(ElementKind.LINE_END, end, stop)
 
 
-def value_elements(raw: bytes, start: int, position: int, end: int) -> Iterator[Element]:
+def _value_elements(raw: bytes, start: int, position: int, end: int) -> Iterator[Element]:
     """A field value, the blanks around it, and its folds; `position` and `end` are absolute."""
     while position < end:
         fold = grammar.FOLD.search(raw, position - start, end - start)

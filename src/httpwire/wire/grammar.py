@@ -30,7 +30,6 @@ _PRODUCTIONS = {
     # Heads without any deviation of form, whole. No octet of them can be matched in two ways.
     "CLEAN_REQUEST": rb"(%s) ([\x21-\x7e]+) (HTTP/[1-9]\.[0-9])\r\n%s" % (_TOKEN, _CLEAN_FIELDS),
     "CLEAN_RESPONSE": rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3}) ([\t\x20-\x7e\x80-\xff]*)\r\n%s" % _CLEAN_FIELDS,
-    "CLEAN_FIELD": rb"([^:]+):([^\r]*)\r\n",  # in such a head
     "FORBIDDEN": rb"[\x00-\x08\x0a-\x1f\x7f]",  # not in a field value: RFC 9110 5.5
     "FOLD": rb"\r?\n[ \t]+",  # obs-fold: RFC 9112 5.2
     "HEAD_END": rb"\n\r?\n",  # the blank line, bare LF tolerated: RFC 9112 2.1, 2.2

@@ -12,7 +12,7 @@ from itertools import accumulate, repeat
 from httpwire.wire import deviations as dev
 from httpwire.wire import grammar
 from httpwire.wire.element import Direction, Element, ElementKind
-from httpwire.wire.fields import BLANKS, FieldLine, field_elements, parse_fields, value_elements
+from httpwire.wire.fields import BLANKS, FieldLine, field_elements, parse_fields
 from httpwire.wire.record import Record, at
 from httpwire.wire.start_line import (
     REQUEST_LINE,
@@ -88,8 +88,9 @@ class Head(Record):
 
     def elements(self) -> list[Element]:
         """Elements that tile the head."""
-        if self.clean:
-            return _clean_elements(self)
+        usual = _usual_elements(self) if self.clean else None
+        if usual:
+            return usual
         elements = read_start_line(self.raw, self.start, self.direction, _silent)[1]
         elements.extend(field_elements(self.raw, self.start, self.lines, ElementKind.HEAD_END))
         return elements
@@ -146,9 +147,10 @@ def _deciding_lines(raw: bytes, start: int) -> tuple[FieldLine, ...]:
     return tuple(lines)
 
 
-def _clean_elements(head: Head) -> list[Element]:
-    """The elements of a clean head. What they are and how long is known line by line, so they are made without a turn
-    for each: this is most of what laying out a head costs."""
+def _usual_elements(head: Head) -> list[Element] | None:
+    """The elements of a clean head in which each value has one space before it and none behind; None of another one.
+    What they are and how long is known line by line, so they are made without a turn for each: this is most of
+    what laying out a head costs."""
     raw, line = head.raw, head.line
     request = head.direction is Direction.REQUEST
     first = (line.method, line.target, line.version) if request else (line.version, b"000", line.reason)
@@ -161,7 +163,7 @@ def _clean_elements(head: Head) -> list[Element]:
     values = b"\n".join([b"", *[value for _, _, value in parts], b""])
     odd = b"\n\n" in values or b"\n " in values or b" \n" in values or b"\t" in values
     if lines and (odd or b":" in b"".join([name for name, _, _ in parts])):
-        return _odd_elements(head, kinds, lengths)
+        return None
     fields = [1] * (5 * len(parts))
     fields[0::5] = [len(name) for name, _, _ in parts]
     fields[3::5] = [len(value) for _, _, value in parts]
@@ -169,26 +171,6 @@ def _clean_elements(head: Head) -> list[Element]:
     bounds = list(accumulate([*lengths, *fields, 2], initial=head.start))
     spans = zip((*kinds, *(_FIELD_LINE * len(parts)), ElementKind.HEAD_END), bounds, bounds[1:], strict=False)
     return list(map(tuple.__new__, repeat(Element), spans))
-
-
-def _odd_elements(head: Head, kinds: tuple[ElementKind, ...], lengths: list[int]) -> list[Element]:
-    """The elements of a clean head in which blanks around a value are more or fewer than the one that is usual."""
-    raw = head.raw
-    elements: list[Element] = []
-    position = head.start
-    for kind, length in zip(kinds, lengths, strict=True):
-        elements.append(Element(kind, position, position + length))
-        position += length
-    for name, value in grammar.CLEAN_FIELD.findall(raw, position - head.start, len(raw) - 2):
-        colon = position + len(name)
-        stop = colon + 1 + len(value)
-        elements.append(Element(ElementKind.FIELD_NAME, position, colon))
-        elements.append(Element(ElementKind.COLON, colon, colon + 1))
-        elements.extend(value_elements(raw, head.start, colon + 1, stop))
-        position = stop + 2
-        elements.append(Element(ElementKind.LINE_END, stop, position))
-    elements.append(Element(ElementKind.HEAD_END, position, position + 2))
-    return elements
 
 
 def _silent(*_: object, **__: object) -> None:

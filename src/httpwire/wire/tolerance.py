@@ -135,7 +135,7 @@ def only_crlf_ends_lines(octets: bytes) -> bytes:
 # Field lines.
 
 
-def without_blank_names(head: Head, lines: Lines) -> Lines:  # noqa: ARG001
+def without_blank_names(head: Head, lines: Lines) -> Lines:  # noqa: ARG001  # others need it
     """A name with a blank before its colon is another name."""
     return tuple(line for line in lines if line.colon - line.start == len(line.name))
 
@@ -146,25 +146,25 @@ def folds_as_lines(head: Head, lines: Lines) -> Lines:
     return lines if raw == head.raw else parse_fields(raw, raw.find(b"\n") + 1, head.start, _silent)
 
 
-def without_controls(head: Head, lines: Lines) -> Lines:  # noqa: ARG001
+def without_controls(head: Head, lines: Lines) -> Lines:  # noqa: ARG001  # others need it
     def clean(octets: bytes) -> bytes:
         return octets.translate(None, _CONTROLS).strip(_BLANK)
 
     return tuple(line.replace(name=clean(line.name), value=clean(line.value)) for line in lines)
 
 
-def up_to_nul(head: Head, lines: Lines) -> Lines:  # noqa: ARG001
+def up_to_nul(head: Head, lines: Lines) -> Lines:  # noqa: ARG001  # others need it
     def cut(octets: bytes) -> bytes:
         return octets.partition(b"\0")[0].rstrip(_BLANK)
 
     return tuple(line.replace(name=cut(line.name), value=cut(line.value)) for line in lines)
 
 
-def underscores_as_hyphens(head: Head, lines: Lines) -> Lines:  # noqa: ARG001
+def underscores_as_hyphens(head: Head, lines: Lines) -> Lines:  # noqa: ARG001  # others need it
     return tuple(line.replace(name=line.name.replace(b"_", b"-")) for line in lines)
 
 
-def without_connection_options(head: Head, lines: Lines) -> Lines:  # noqa: ARG001
+def without_connection_options(head: Head, lines: Lines) -> Lines:  # noqa: ARG001  # others need it
     """Fields that Connection names are for one hop (RFC 9110 7.6.1); the framing fields it must not name."""
     values = [line.value for line in lines if line.name.lower() == b"connection"]
     options = {option.strip(_BLANK) for value in values for option in value.lower().split(b",")}
@@ -235,11 +235,11 @@ def hexadecimal_lengths(head: Head, lines: Lines) -> tuple[Head, Lines]:
     return head, _lengths(lines, lambda value: _number(grammar.C_CONSTANT, value, 16))
 
 
-def lengths_of_32_bits(head: Head, lines: Lines) -> Lines:  # noqa: ARG001
+def lengths_of_32_bits(head: Head, lines: Lines) -> Lines:  # noqa: ARG001  # others need it
     return _lengths(lines, lambda value: _low(32, _number(grammar.LENGTH, value, 10)))
 
 
-def lengths_of_64_bits(head: Head, lines: Lines) -> Lines:  # noqa: ARG001
+def lengths_of_64_bits(head: Head, lines: Lines) -> Lines:  # noqa: ARG001  # others need it
     return _lengths(lines, lambda value: _low(64, _number(grammar.LENGTH, value, 10)))
 
 
