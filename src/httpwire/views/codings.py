@@ -7,6 +7,8 @@ and no more. CodingBroken tells where the octets stop making sense; what came be
 
 from __future__ import annotations
 
+from itertools import chain
+
 from httpwire.language import N_
 
 TYPE_CHECKING = False
@@ -54,12 +56,7 @@ def _deflate(blocks: Iterable[bytes]) -> Iterator[bytes]:
         if len(start) >= 2:
             break
     zlib_format = len(start) >= 2 and start[0] & 0x0F == 8 and int.from_bytes(start[:2], "big") % 31 == 0
-    return _zlib(_behind(start, pending), 15 if zlib_format else -15, members=False)
-
-
-def _behind(first: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from blocks
+    return _zlib(chain((start,), pending), 15 if zlib_format else -15, members=False)
 
 
 def _zlib(blocks: Iterable[bytes], bits: int, *, members: bool) -> Iterator[bytes]:

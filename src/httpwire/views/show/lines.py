@@ -7,6 +7,8 @@ command a terminal: what is not printable is an escape.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from httpwire.language import N_, Translator
 from httpwire.views.content import BINARY, FORM, JSON, MARKUP, MULTIPART, Content
 from httpwire.views.outcome import DIRECTIONS, bytes_of, end_of, name_of
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from httpwire.capture.reading import Part
     from httpwire.views.anatomy import Anatomy, Row
     from httpwire.views.explain.gloss import Gloss
+    from httpwire.wire.deviations import Finding
 
     #: Pieces as (style, text); whoever shows them gives each style a colour, or none (cli/paint). Prose and glosses
     #: may be wrapped; what ends with -part is what differs in a line.
@@ -107,7 +110,7 @@ def message_lines(
     of_content = 0
     on_content: list[Gloss] = []
     pending = True  # what the content means is still to be shown
-    for row, on_row in zip(anatomy.rows, _by_row(anatomy.rows, glosses), strict=True):
+    for row, on_row in zip(anatomy.rows, by_row(anatomy.rows, glosses), strict=True):
         if row.elements[0].kind in _OF_CONTENT:
             of_content += 1
             if row.elements[0].kind is ElementKind.CONTENT:
@@ -128,14 +131,20 @@ def message_lines(
         yield from _content_lines(anatomy, on_content, tr)
     yield from _ending_lines(anatomy, tr)
     for finding in anatomy.part.findings:
-        severity = finding.deviation.severity.value
+        severity, name, told = finding_told(finding, tr)
         style = severity if severity in ("error", "warning") else "label"
-        says = tr.sentence(finding.deviation.says, finding.details)
-        told = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
-        yield [(style, label(tr(SEVERITY_NAMES[severity]), tr)), ("prose", told)]
+        yield [(style, label(name, tr)), ("prose", told)]
 
 
 SEVERITY_NAMES = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+
+
+def finding_told(finding: Finding, tr: Translator) -> tuple[str, str, str]:
+    """A finding's severity, the name of that, and where and what it is."""
+    severity = finding.deviation.severity.value
+    says = tr.sentence(finding.deviation.says, finding.details)
+    told = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
+    return severity, tr(SEVERITY_NAMES[severity]), told
 
 
 def style_of(kind: ElementKind) -> str:
@@ -145,10 +154,16 @@ def style_of(kind: ElementKind) -> str:
 
 def label(text: str, tr: Translator) -> str:
     """`text` as wide as every label."""
-    return padded(text, max(width(tr(name)) for name in ("end of trailers", "after the end")) + 2)
+    return padded(text, _columns(tr))
 
 
-def _by_row(rows: tuple[Row, ...], glosses: Iterable[Gloss]) -> list[list[Gloss]]:
+@lru_cache
+def _columns(tr: Translator) -> int:
+    """What a label takes; asked for with every line."""
+    return max(width(tr(name)) for name in ("end of trailers", "after the end")) + 2
+
+
+def by_row(rows: tuple[Row, ...], glosses: Iterable[Gloss]) -> list[list[Gloss]]:
     """For each row the glosses that begin in it; both are in order of their offsets."""
     found: list[list[Gloss]] = [[] for _ in rows]
     index = 0

@@ -13,11 +13,12 @@ import html
 import os
 import re
 from bisect import bisect_left
+from itertools import islice
 
 from httpwire.language import N_, Translator
 from httpwire.views.explain.gloss import Gloss
 from httpwire.views.outcome import bytes_of, end_of, name_of
-from httpwire.views.show.lines import SEVERITY_NAMES, content_text, kind_of, offsets_of, style_of, summary
+from httpwire.views.show.lines import by_row, content_text, finding_told, kind_of, offsets_of, style_of, summary
 from httpwire.views.text import printable_line, visible
 from httpwire.wire.element import RUNS, Element, ElementKind
 
@@ -62,15 +63,8 @@ class Page:
         where = f"{name_of(name, tr)}, {offsets_of(part, tr)}"
         yield f"<section>\n<h2>{_text(kind_of(part, tr))}<small>{_text(where)}</small></h2>\n"
         yield '<div class="rows">\n'
-        index = 0
-        for row in anatomy.rows[:_ROWS]:
-            while index < len(glosses) and glosses[index].start < row.start:
-                index += 1
-            stop = index
-            while stop < len(glosses) and glosses[stop].start < row.stop:
-                stop += 1
-            yield self._row(row, glosses[index:stop])
-            index = stop
+        for row, on_row in islice(zip(anatomy.rows, by_row(anatomy.rows, glosses), strict=True), _ROWS):
+            yield self._row(row, on_row)
         if not part.whole or len(anatomy.rows) > _ROWS:
             more = tr("the rows that follow are left out: --elements and --hex show all")
             yield f'<div class="row"><span class="label"></span><span class="cut">{_text(more)}</span></div>\n'
@@ -94,7 +88,7 @@ class Page:
             yield f"<div>{text}</div>\n"
         yield f"</div>\n<script>{_asset('page.js')}</script>\n</html>\n"
 
-    def _row(self, row: Row, glosses: tuple[Gloss, ...]) -> str:
+    def _row(self, row: Row, glosses: list[Gloss]) -> str:
         label = _text(self._tr(row.label))
         named: list[Gloss] = []  # what the field is for, which is told of its value too
         spans = ""
@@ -111,7 +105,7 @@ class Page:
             rest = f' <span class="cut">... ({_text(size)})</span>'
         return f'<div class="row"><span class="label">{label}</span><span class="bytes">{spans}{rest}</span></div>\n'
 
-    def _element(self, element: Element, octets: bytes, glosses: tuple[Gloss, ...], named: list[Gloss]) -> str:
+    def _element(self, element: Element, octets: bytes, glosses: list[Gloss], named: list[Gloss]) -> str:
         """An element, with the parts of it that have glosses of their own as elements in it; `glosses` begin in it."""
         start, stop = element.start, element.stop
         own = [gloss for gloss in glosses if gloss.start == start and gloss.stop >= stop]
@@ -178,11 +172,7 @@ class Page:
         if part.message:
             style, name = ("good", N_("complete")) if part.message.complete else ("error", N_("incomplete"))
             told.append((style, tr(name), end_of(part.message, tr("the recorded bytes end"), tr)))
-        for finding in part.findings:
-            severity = finding.deviation.severity.value
-            says = tr.sentence(finding.deviation.says, finding.details)
-            at = tr("offset {offset}: {says}", offset=f"{finding.start:,}", says=says)
-            told.append((severity, tr(SEVERITY_NAMES[severity]), at))
+        told += [finding_told(finding, tr) for finding in part.findings]
         if told:
             yield '<div class="verdict">'
             for style, name, says in told:
