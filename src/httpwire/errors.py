@@ -8,6 +8,7 @@ HttpwireError
 |   +-- AnswerUnreadable  a recorded answer can't be read
 |   +-- ApacheFailed      the demo's Apache did not start
 |   +-- AuthorityFailed   the local certificate authority can't be made or read
++-- RecordingBroken       a recording is damaged; what could be read of it is kept
 +-- ListenFailed          the address can't be listened on
 +-- SaveFailed            writing the answer failed on the way
 +-- NetworkError          carries the `connection` with all that happened on it
@@ -100,6 +101,12 @@ class RecordingUnreadable(UsageError):
     """The recording at `path` can't be read."""
 
     template = N_("can't read {path}: {why}")
+
+
+class RecordingBroken(HttpwireError):
+    """The recording at `path` is damaged from `offset` on; what was read before it is kept."""
+
+    template = N_("{path} is damaged at byte {offset}: {why}")
 
 
 class OutputUnwritable(UsageError):

@@ -24,11 +24,11 @@ class EventKind(Enum):
     """What happened on the wire."""
 
     TRY = "try"  # a connection to an address was begun; data: the address
-    SURPLUS = "surplus"  # a whole request, and more than were asked for
     REFUSED = "refused"  # that attempt failed; data: the address and why
     CONNECTED = "connected"
     TLS = "tls"  # the handshake is complete
     SEGMENT = "segment"  # data: the octets of one write or read
+    GAP = "gap"  # octets that whoever captured them did not see; data: how many, in ASCII digits, or nothing
     SENT_ALL = "sent-all"  # no more will be written
     ENDED = "ended"  # no more will be read; data: the value of an Ending
     END = "end"  # our end is closed
@@ -49,6 +49,7 @@ class Ending(Enum):
     GIVEN_UP = "given-up"  # whoever asked for it went away
     SURPLUS = "surplus"  # a whole request, and more than were asked for
     REFUSED = "refused"  # what a client sent can't be taken as a request; we closed
+    UNSEEN = "unseen"  # whoever captured it did not see what followed
 
     @property
     def ends_messages(self) -> bool:

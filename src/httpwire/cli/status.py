@@ -28,6 +28,7 @@ class ExitStatus:
     SEND_FAILED = 55
     RECEIVE_FAILED = 56
     NOT_TRUSTED = 60
+    BROKEN_INPUT = 65
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -35,6 +36,7 @@ class ExitStatus:
 _OF_ERRORS: dict[type[errors.HttpwireError], int] = {
     errors.UsageError: ExitStatus.USAGE,
     errors.SaveFailed: ExitStatus.COULD_NOT_SAVE,
+    errors.RecordingBroken: ExitStatus.BROKEN_INPUT,
     errors.ListenFailed: ExitStatus.COULD_NOT_LISTEN,
     errors.NameNotResolved: ExitStatus.NAME_NOT_RESOLVED,
     errors.ConnectFailed: ExitStatus.COULD_NOT_CONNECT,
