@@ -178,7 +178,7 @@ class Answers:
         self._paired: dict[tuple[bytes, bytes], dict[bytes, deque[Answer]]] = {}
         for answer in paired:
             assert answer.request
-            method, target, host = _asked(answer.request.head)
+            method, target, host = asked_of(answer.request.head)
             hosts = self._paired.setdefault((method, target), {})
             hosts.setdefault(host, deque()).append(answer)
             self.all.append(answer)
@@ -194,7 +194,7 @@ class Answers:
         """The answer to the request with this head; None where there is none for it."""
         if not self._paired:
             return _next(self._others) if self._others else None
-        method, target, host = _asked(head)
+        method, target, host = asked_of(head)
         hosts = self._paired.get((method, target))
         if hosts is None and method == b"HEAD":
             hosts = self._paired.get((b"GET", target))
@@ -218,7 +218,7 @@ def _next(answers: deque[Answer]) -> Answer:
     return answers.popleft() if len(answers) > 1 else answers[0]
 
 
-def _asked(head: Head | None) -> tuple[bytes, bytes, bytes]:
+def asked_of(head: Head | None) -> tuple[bytes, bytes, bytes]:
     """Method, target and host that a request asks for; the target as an origin server is asked, without the scheme and
     authority that a proxy is given, which count more than Host: RFC 9112 3.2.2, 3.2.4."""
     if head is None:

@@ -33,12 +33,23 @@ if TYPE_CHECKING:
         def feed(self, data: bytes, /) -> T_co: ...
         def skip(self, count: int, /) -> T_co: ...
 
+    class Original(Protocol):
+        """Octets that are somewhere: `octets` of them, in the file `fd` where that is not None."""
+
+        fd: int | None
+        octets: int
+
+        def read_at(self, offset: int, count: int) -> bytes: ...
+        def close(self) -> None: ...
+
 
 BLOCK = 256 << 10
 _SPOOL = 8 << 20  # standard input beyond this goes to a temporary file
 
 
 class _Memory:
+    fd: int | None = None
+
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.octets = len(data)
@@ -52,23 +63,24 @@ class _Memory:
 
 class _File:
     def __init__(self, fd: int, octets: int) -> None:
-        self.fd = fd
+        self.fd: int | None = fd
         self.octets = octets
 
     def read_at(self, offset: int, count: int) -> bytes:
+        assert self.fd is not None
         os.lseek(self.fd, offset, os.SEEK_SET)
         return os.read(self.fd, count)
 
     def close(self) -> None:
-        if self.fd >= 0:
+        if self.fd is not None:
             os.close(self.fd)
-        self.fd = -1
+        self.fd = None
 
 
 class Outgoing:
     """Octets to be sent: an original with patches laid over it. `octets` is the size with them."""
 
-    def __init__(self, original: _Memory | _File, name: str) -> None:
+    def __init__(self, original: Original, name: str) -> None:
         self.name = name
         self._original = original
         self.patches: list[Patch] = []
@@ -144,7 +156,7 @@ class Outgoing:
     @property
     def descriptor(self) -> int | None:
         """The descriptor of a file whose octets these are, unpatched; None where there is no such file."""
-        return None if self.patches or isinstance(self._original, _Memory) else self._original.fd
+        return None if self.patches else self._original.fd
 
     def shown_to(self, reader: Reader[T]) -> Iterator[T]:
         """Show the octets to `reader`, and give what it makes of each block; content that decides nothing is not even

@@ -119,6 +119,12 @@ class _Open:
         self.response: Message | None = None
         self.times: list[int | None] = [request_start, None, None, None]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can come that belongs to it."""
+        framing = self.response.framing if self.response else None
+        return bool(self.request and self.response and not (framing and framing.kind is Kind.TUNNEL))
+
     def close(self) -> Exchange:
         response = self.response
         if response is None:
@@ -139,12 +145,13 @@ class Conversation:
         self._methods: deque[bytes | None] = deque()
         self._requests = Stream(Direction.REQUEST, limits=limits)
         self._responses = Stream(Direction.RESPONSE, methods=self._methods, anticipate=self._anticipate, limits=limits)
-        self._all: list[_Open] = []
+        self._all: deque[_Open] = deque()
         self._sending: deque[_Open] = deque()  # the head is out, the request is not complete
         self._awaiting: deque[_Open] = deque()  # no final response yet
         self._early: _Open | None = None  # answered before its head was out
         self._begun_ns: int | None = None  # when the octets of the next request began
         self.answered = 0  #: how many final responses have ended
+        self.opened = 0  #: how many exchanges have begun
         self._extra: list[Span] = []
 
     @property
@@ -158,6 +165,20 @@ class Conversation:
                 break
         return exchanges
 
+    def take(self) -> list[Exchange]:
+        """The first exchanges, as far as they are over; they are then forgotten, so that of a long connection no more
+        is held than what is under way."""
+        taken: list[Exchange] = []
+        while self._all and self._all[0].is_over:
+            taken.append(self._all.popleft().close())
+        return taken
+
+    def resume(self, sent: int, received: int, *, opened: int) -> None:
+        """Begin behind so many octets of each direction, of `opened` exchanges that are over."""
+        self._requests.pass_over(sent)
+        self._responses.pass_over(received)
+        self.opened = opened
+
     @property
     def framing(self) -> Framing | None:
         """How the answer that is coming is delimited, once its head is there."""
@@ -167,6 +188,11 @@ class Conversation:
     def answer(self) -> Head | None:
         """The head of the answer whose content is coming."""
         return self._responses.head
+
+    @property
+    def asking(self) -> Head | None:
+        """The head of the request whose content is going out."""
+        return self._requests.head
 
     @property
     def findings(self) -> list[Finding]:
@@ -181,6 +207,17 @@ class Conversation:
     def extra(self) -> Span | None:
         """The first octets that followed all awaited answers; `findings` has every run of them."""
         return self._extra[0] if self._extra else None
+
+    def opaque(self, direction: Direction) -> int:
+        """How many octets to come of one direction decide nothing: `skipped` may be told of them."""
+        return (self._requests if direction is Direction.REQUEST else self._responses).opaque
+
+    def skipped(self, direction: Direction, count: int, at_ns: int) -> None:
+        """So many octets, at most `opaque`, went by at `at_ns`, and are not shown."""
+        if direction is Direction.REQUEST:
+            self._sent(self._requests.skip(count), at_ns)
+        else:
+            self._received(self._responses.skip(count), at_ns)
 
     def sent(self, data: bytes | memoryview, at_ns: int) -> None:
         """Octets went out, at `at_ns`."""
@@ -201,7 +238,7 @@ class Conversation:
 
     def closed(self, *, cut: bool) -> None:
         """No more octets will come in: the peer closed, or (`cut`) they stopped for another reason."""
-        if not self._all and self._requests.offset:
+        if not self.opened and self._requests.offset:
             self._open()  # octets that show no request were sent all the same
         self._received(self._responses.feed_eof(cut=cut), None)
 
@@ -210,7 +247,7 @@ class Conversation:
         """Whether an answer may come for octets of which no head could be read (yet)."""
         requests = self._requests
         unread = requests.framing is not None and requests.head is None
-        return bool(requests.pending) or unread or not self._all
+        return bool(requests.pending) or unread or not self.opened
 
     def _anticipate(self) -> bool:
         """Whether an answer that begins now, with no head of a request out that awaits one, belongs to a
@@ -227,6 +264,7 @@ class Conversation:
 
     def _open(self) -> _Open:
         new = _Open(self._begun_ns)
+        self.opened += 1
         self._all.append(new)
         self._awaiting.append(new)
         return new

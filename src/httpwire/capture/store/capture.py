@@ -6,25 +6,53 @@ an Outgoing, read from the file as they are asked for; WireEvents. Others may ap
 
 from __future__ import annotations
 
-from httpwire.capture.model import WireEvent
+import sqlite3
+from heapq import merge
+
+from httpwire.capture.model import TlsFacts, WireEvent
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.store.entry import Entry
+from httpwire.capture.store.index import Index
+from httpwire.capture.store.schema import DIRECTIONS, KINDS, broken, open_for_reading
 from httpwire.capture.traffic import ConnectionFacts
+from httpwire.errors import RecordingUnreadable
+from httpwire.language import N_
 from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Self
+    from typing import Any, Self
+
+_KINDS = {number: kind for kind, number in KINDS.items()}
+_DIRECTIONS = {number: direction for direction, number in DIRECTIONS.items()}
+_ROWS = 256  # that are fetched at once
+_EXCHANGE = (
+    "SELECT number, connection, request_start, request_stop, response_start, final_start, response_stop, "
+    "request_content, response_content, began, request_ns, response_ns, ended_ns, method, target, host, status, "
+    "type, outcome, rule, findings FROM exchanges"
+)
+_EVENTS = "SELECT id, at, direction, kind, data FROM events WHERE connection = ? AND direction = ? ORDER BY start, id"
+_FROM = """
+SELECT start, data FROM events WHERE connection = ? AND direction = ? AND kind = 0
+AND start >= ifnull((
+    SELECT max(start) FROM events WHERE connection = ? AND direction = ? AND kind = 0 AND start <= ?
+), 0) ORDER BY start, id
+"""
 
 
 class Capture:
-    """The capture at `path`; a context manager."""
+    """The capture at `path`; a context manager. It reads what was in the file when each call began."""
 
     def __init__(self, path: str) -> None:
-        """Open it. Raises RecordingUnreadable (no capture, damaged, a newer schema)."""
+        """Open it. Raises RecordingUnreadable (no capture, damaged, a newer format)."""
         self.path = path
-        raise NotImplementedError
+        self.db, self.writable = open_for_reading(path)
+        try:
+            self.index = Index(self.db, path, writable=self.writable)
+        except sqlite3.Error as error:
+            self.db.close()
+            raise broken(path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -32,31 +60,109 @@ class Capture:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.db.close()
 
     def update(self) -> None:
-        """Bring the index up to date with the events, as far as other processes have not. What follows sees it."""
+        """Bring the index up to date with the events, as far as no other process has. What follows sees it.
+
+        Raises RecordingUnreadable, RecordingBroken."""
+        self.index.update()
 
     def facts(self, connection: int) -> ConnectionFacts:
-        """What is known of a connection."""
-        raise NotImplementedError
+        """What is known of a connection. Raises RecordingUnreadable, RecordingBroken, as all that follow."""
+        found = next(self._rows("SELECT * FROM connections WHERE number = ?", (connection,)), None)
+        if not found:
+            why = N_("it lacks a connection of its own")
+            raise RecordingUnreadable(path=self.path, why=why, errno=None)
+        _, began, client, server, target, version, cipher, alpn, verified, name, secrets, origin, reconstructed = found
+        tls = None if version is None else TlsFacts(version, cipher, alpn, verified=bool(verified))
+        return ConnectionFacts(
+            began,
+            client=client,
+            server=server,
+            target=target,
+            tls=tls,
+            name=name,
+            secrets=secrets,
+            origin=origin,
+            reconstructed=tuple(reconstructed.split()),
+        )
 
     def connections(self) -> Iterator[int]:
         """The numbers of all connections, in order."""
-        raise NotImplementedError
+        return (number for (number,) in self._rows("SELECT number FROM connections ORDER BY number"))
 
     def events(self, connection: int) -> Iterator[WireEvent]:
-        """What happened on a connection, in order; `at_ns` is ns since it began."""
-        raise NotImplementedError
+        """What happened on a connection, in order; `at_ns` is ns since it began. Events of kinds that a newer httpwire
+        wrote are left out."""
+        sides = (self._rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
+        for _, at_ns, direction, kind, data in merge(*sides):
+            if kind in _KINDS:
+                yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
 
     def exchanges(self, where: str = "", values: Iterable[object] = ()) -> Iterator[Entry]:
-        """The exchanges in order of number, of those for which the SQL expression `where` holds."""
-        raise NotImplementedError
+        """The exchanges in order of number, of those for which the SQL expression `where` holds, with its `values`."""
+        condition = f" WHERE {where}" if where else ""
+        for row in self._rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
+            yield _entry(row)
 
     def entry(self, number: int) -> Entry | None:
         """The exchange with that number; None where there is none."""
-        raise NotImplementedError
+        return next(self.exchanges("number = ?", (number,)), None)
 
     def octets(self, entry: Entry, direction: Direction) -> Outgoing:
         """The octets of one direction of an exchange; to be read while the capture is open."""
-        raise NotImplementedError
+        if direction is Direction.REQUEST:
+            start, stop = entry.request_start, entry.request_stop
+        else:
+            start, stop = entry.response_start, entry.response_stop
+        name = f"{self.path}#{entry.number}.{direction.value}"
+        return Outgoing(_Stored(self, entry.connection, direction, start, stop), name)
+
+    def segments(self, connection: int, direction: Direction, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The octets of one direction, from the segment on that holds offset `start`: each with its own offset."""
+        side = DIRECTIONS[direction]
+        return self._rows(_FROM, (connection, side, connection, side, start))
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
+        try:
+            cursor = self.db.execute(query, values)
+            while rows := cursor.fetchmany(_ROWS):
+                yield from rows
+        except sqlite3.Error as error:
+            raise broken(self.path, error) from error
+
+
+class _Stored:
+    """Octets `start` up to `stop` of one direction of a connection."""
+
+    fd: int | None = None
+
+    def __init__(self, capture: Capture, connection: int, direction: Direction, start: int, stop: int) -> None:
+        self.octets = stop - start
+        self._capture = capture
+        self._where = connection, direction
+        self._start = start
+        self._held = (0, b"")  # the last segment that was read
+        self._segments: Iterator[tuple[int, bytes]] = iter(())
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """What one segment has of the octets from `offset` on. Raises RecordingUnreadable, RecordingBroken."""
+        wanted = self._start + offset
+        start, data = self._held
+        if not start <= wanted < start + len(data):
+            if wanted != start + len(data) or not data:
+                self._segments = self._capture.segments(*self._where, wanted)
+            start, data = next(
+                ((start, data) for start, data in self._segments if start + len(data) > wanted), (0, b"")
+            )
+            self._held = start, data
+        return data[wanted - start : wanted - start + count] if start <= wanted else b""
+
+    def close(self) -> None:
+        self._segments = iter(())
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    return Entry(*row[:-1], tuple(row[-1].split()))

@@ -1,0 +1,345 @@
+"""The index of a capture: its exchanges, read from its events.
+
+In: the events that came since the last time, in the order in which they were written. Out: a row for each
+exchange. A number is given when the exchange shows itself, so that reading all events again
+gives the same ones. Of a connection that goes on, the place behind its last finished exchange is
+remembered: nothing is read twice as long as this process lives, and little after that.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import deque
+
+from httpwire.capture.answers import asked_of
+from httpwire.capture.model import Ending
+from httpwire.capture.store.schema import INDEX, asked_for, broken, make_index, writing
+from httpwire.wire.deviations import TLS_TRUNCATED
+from httpwire.wire.element import Direction
+from httpwire.wire.exchange import Conversation, Exchange
+from httpwire.wire.framing import Kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from httpwire.wire.head import Head
+
+    #: The values of a row of `exchanges`.
+    Row = tuple[object, ...]
+
+UNDER_WAY = "under way"
+_EVENTS = 5_000  # that are read at once
+_SMALL = 8192  # octets of an event that are read along with it; of larger ones perhaps nothing has to be
+_MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SEGMENT, _SENT_ALL, _ENDED, _END, _GAP = 0, 3, 4, 5, 8  # of schema.KINDS
+_READ = f"""
+SELECT id, connection, direction, kind, at, length(data), CASE WHEN length(data) <= {_SMALL} THEN data END FROM events
+"""
+_NEW = f"{_READ} WHERE id > ? ORDER BY id LIMIT {_EVENTS}"
+_AGAIN = f"{_READ} WHERE connection = ? AND +id > ? AND +id <= ? ORDER BY id"
+_COLUMNS = INDEX["exchanges"].count(" NOT NULL") + 4  # with the number and the three times that may be null
+_KEEP = f"INSERT OR REPLACE INTO exchanges VALUES ({', '.join('?' * _COLUMNS)})"
+
+
+class _Open:
+    """A connection that has not ended, as far as it was read."""
+
+    def __init__(self, connection: int, began_ns: int) -> None:
+        self.connection = connection
+        self.began_ns = began_ns
+        self.conversation = Conversation()
+        self.sent = self.received = 0  # octets
+        self.request_stop = self.response_stop = 0  # those of exchanges that are over
+        self.numbers: deque[int] = deque()  # of exchanges that are under way
+        self.known: deque[int] = deque()  # numbers that were given before, where it is read again
+        self.counted = 0  # exchanges that have a number
+        self.last: Row | None = None  # the row of the last exchange that is over
+        self.resume = (0, 0, 0, 0)  # event, octets of both directions, the last number
+        self.sent_all = False
+        self.ending = Ending.UNSEEN
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is under way."""
+        over = self.request_stop == self.sent and self.response_stop == self.received
+        return over and not self.numbers
+
+
+class Index:
+    """Keeps the index of the capture `db` at `path` up to date. `writable`: in the file, for all; else for this process
+    alone."""
+
+    def __init__(self, db: sqlite3.Connection, path: str, *, writable: bool) -> None:
+        self._db = db
+        self._path = path
+        self._open: dict[int, _Open] = {}
+        self._touched: dict[int, _Open] = {}
+        self._gone: list[int] = []
+        self._rows: dict[int, Row] = {}
+        self._dropped: list[int] = []
+        self._at = (-1, -1)  # the last event that was read, and the generation of the index
+        self._next = 0
+        if not writable and self.behind:
+            make_index(db, "temp")
+
+    @property
+    def behind(self) -> int:
+        """How many events were not read yet, at most."""
+        indexed, _ = self._progress()
+        last = self._db.execute("SELECT max(id) FROM events").fetchone()[0] or 0
+        return int(last - indexed)
+
+    def update(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Read the events that are new; `progress` is told how many were read, of how many.
+
+        Raises RecordingUnreadable, RecordingBroken."""
+        try:
+            done, whole = 0, self.behind if progress else 0
+            while count := self._read_some():
+                done += count
+                if progress:
+                    progress(done, max(whole, done))
+        except sqlite3.Error as error:
+            raise broken(self._path, error) from error
+
+    def rebuild(self) -> None:
+        """Forget all of it; `update` makes it again."""
+        with writing(self._db):
+            for table in ("exchanges", "resume"):
+                self._db.execute(f"DELETE FROM {table}")
+            self._db.execute("UPDATE progress SET indexed = 0, generation = generation + 1")
+
+    def _progress(self) -> tuple[int, int]:
+        indexed, generation = self._db.execute("SELECT indexed, generation FROM progress").fetchone()
+        return indexed, generation
+
+    def _read_some(self) -> int:
+        """Read some events; gives how many there were."""
+        progress = self._progress()
+        if progress != self._at:  # another process was here
+            self._open.clear()
+            self._at = progress
+            self._next = (self._db.execute("SELECT max(number) FROM exchanges").fetchone()[0] or 0) + 1
+        rows = self._db.execute(_NEW, (self._at[0],)).fetchall()
+        for event, connection, direction, kind, at, size, data in rows:
+            state = self._open.get(connection) or self._begin(connection)
+            if state is None:
+                continue
+            self._touched[connection] = state
+            self._take(state, event, direction, kind, at, size, data)
+            if kind == _END:
+                self._finish(state)
+            elif state.quiet:
+                state.resume = event, state.sent, state.received, self._number_before(state)
+        if rows:
+            self._commit(rows[-1][0])
+        return len(rows)
+
+    def _begin(self, connection: int) -> _Open | None:
+        """The connection, read up to where the index is. None where the file does not know it."""
+        db = self._db
+        found = db.execute("SELECT began FROM connections WHERE number = ?", (connection,)).fetchone()
+        if not found:
+            return None
+        state = self._open[connection] = _Open(connection, found[0])
+        resume = db.execute("SELECT * FROM resume WHERE connection = ?", (connection,)).fetchone()
+        if not resume:
+            return state
+        _, event, sent, received, number = resume
+        state.resume = event, sent, received, number
+        state.sent = state.request_stop = sent
+        state.received = state.response_stop = received
+        state.conversation.resume(sent, received, opened=int(number > 0))
+        state.counted = state.conversation.opened
+        if number:
+            state.last = db.execute("SELECT * FROM exchanges WHERE number = ?", (number,)).fetchone()
+        numbered = "SELECT number FROM exchanges WHERE connection = ? AND number > ? ORDER BY number"
+        state.known.extend(known for (known,) in db.execute(numbered, (connection, number)))
+        for missed, _, *what in db.execute(_AGAIN, (connection, event, self._at[0])):
+            self._take(state, missed, *what)
+        return state
+
+    def _take(
+        self, state: _Open, event: int, direction: int, kind: int, at: int, size: int, data: bytes | None
+    ) -> None:
+        """Read one event."""
+        conversation = state.conversation
+        if kind == _SEGMENT:
+            side = Direction.RESPONSE if direction else Direction.REQUEST
+            if data is None and conversation.opaque(side) < size:
+                data = self._db.execute("SELECT data FROM events WHERE id = ?", (event,)).fetchone()[0]
+            if direction:
+                state.received += size
+            else:
+                state.sent += size
+            if data is None:
+                conversation.skipped(side, size, at)
+            elif direction:
+                conversation.received(data, at)
+            else:
+                conversation.sent(data, at)
+            if conversation.opened > state.counted:
+                self._number(state)
+            for exchange in conversation.take():
+                self._row(state, exchange)
+        elif kind == _SENT_ALL:
+            state.sent_all = True
+            conversation.sent_all()
+        elif kind == _ENDED and data is not None and state.ending is Ending.UNSEEN:
+            state.ending = _ending(data)
+
+    def _number(self, state: _Open) -> None:
+        """Give numbers to the exchanges that have begun; behind a tunnel there are none."""
+        framing = state.conversation.framing
+        tunnel = framing is not None and framing.kind is Kind.TUNNEL
+        while state.counted < state.conversation.opened:
+            state.counted += 1
+            if not tunnel:
+                state.numbers.append(state.known.popleft() if state.known else self._new_number())
+
+    def _new_number(self) -> int:
+        taken = "SELECT max(last) FROM removed WHERE ? BETWEEN first AND last"
+        while (last := self._db.execute(taken, (self._next,)).fetchone()[0]) is not None:
+            self._next = last + 1
+        self._next += 1
+        return self._next - 1
+
+    def _number_before(self, state: _Open) -> int:
+        """The number of the last exchange of a quiet connection."""
+        return state.last[0] if state.last else 0  # type: ignore[return-value]  # the first column
+
+    def _row(self, state: _Open, exchange: Exchange, outcome: str = "", more: tuple[str, ...] = ()) -> None:
+        """Write down what is known of an exchange."""
+        number = state.numbers.popleft()
+        request, response = exchange.request, exchange.response
+        head = request.head if request else None
+        content = request.octets if request else 0
+        if not request and outcome:
+            head = state.conversation.asking
+        messages = exchange.responses
+        sent = max(request.stop if request else 0, state.request_stop)
+        start = state.response_stop
+        received = max(messages[-1].stop if messages else 0, start)
+        final = max(response.start, start) if response else received
+        answer = response.head if response else None
+        if outcome and not response:
+            answer = state.conversation.answer
+        began, request_ns, first, last = exchange.timing
+        zero = min((moment for moment in (began, first) if moment is not None), default=0)
+        method, target, host = asked_of(head)
+        row: Row = (
+            number,
+            state.connection,
+            state.request_stop,
+            sent,
+            start,
+            final,
+            received,
+            content,
+            response.octets if response else 0,
+            state.began_ns + zero,
+            None if request_ns is None else request_ns - zero,
+            None if first is None else first - zero,
+            None if last is None else last - zero,
+            method.decode("latin-1"),
+            head.line.target.decode("latin-1") if head else "",
+            host.decode("latin-1"),
+            answer.line.status if answer else 0,
+            _type_of(answer),
+            outcome or exchange.outcome.value,
+            response.framing.rule.id if response and response.framing else "",
+            _words((*(finding.deviation.id for finding in exchange.findings), *more)),
+            asked_for(method.decode("latin-1"), target.decode("latin-1")),
+        )
+        self._rows[number] = state.last = row
+        state.request_stop, state.response_stop = sent, received
+
+    def _finish(self, state: _Open) -> None:
+        """The connection has ended."""
+        conversation = state.conversation
+        if not state.sent_all:
+            conversation.sent_all()
+        conversation.closed(cut=not state.ending.ends_messages)
+        self._number(state)
+        exchanges = conversation.exchanges
+        more = [finding.deviation.id for finding in conversation.findings]
+        if state.ending is Ending.TLS_TRUNCATED:
+            more.append(TLS_TRUNCATED.id)
+        for exchange in exchanges:
+            if not state.numbers:
+                state.numbers.append(self._new_number())
+            self._row(state, exchange, more=tuple(more) if exchange is exchanges[-1] else ())
+        self._dropped += state.numbers
+        if state.last:
+            self._rest(state, more if not exchanges else [])
+        self._gone.append(state.connection)
+        del self._open[state.connection]
+        self._touched.pop(state.connection, None)
+
+    def _rest(self, state: _Open, more: list[str]) -> None:
+        """What is left behind the last exchange is its, too."""
+        assert state.last
+        row = list(state.last)
+        no_final = row[5] == row[6]
+        row[3], row[6] = state.sent, state.received
+        if no_final and not row[16]:
+            row[5] = row[6]
+        row[20] = _words((*str(row[20]).split(), *more))
+        self._rows[row[0]] = tuple(row)  # type: ignore[index]  # the number
+
+    def _commit(self, event: int) -> None:
+        """Put what was found into the file, unless another process has been faster."""
+        for state in self._touched.values():
+            self._sketch(state)
+        db = self._db
+        with writing(db):
+            if self._progress() == self._at:
+                db.executemany(_KEEP, self._rows.values())
+                db.executemany("DELETE FROM exchanges WHERE number = ?", ((number,) for number in self._dropped))
+                db.executemany("DELETE FROM resume WHERE connection = ?", ((number,) for number in self._gone))
+                db.executemany(
+                    "INSERT OR REPLACE INTO resume VALUES (?, ?, ?, ?, ?)",
+                    ((state.connection, *state.resume) for state in self._touched.values()),
+                )
+                db.execute("UPDATE progress SET indexed = ?", (event,))
+                self._at = event, self._at[1]
+        self._rows.clear()
+        self._touched.clear()
+        self._dropped.clear()
+        self._gone.clear()
+
+    def _sketch(self, state: _Open) -> None:
+        """A row for each exchange that is under way, as far as it is known."""
+        if not state.numbers:
+            return
+        numbers, before = state.numbers.copy(), (state.request_stop, state.response_stop, state.last)
+        for exchange in state.conversation.exchanges:
+            if not state.numbers:
+                break
+            self._row(state, exchange, UNDER_WAY)
+        if state.last is not before[2]:
+            self._rest(state, [])
+        state.numbers = numbers
+        state.request_stop, state.response_stop, state.last = before
+
+
+def _ending(data: bytes) -> Ending:
+    """Why no more octets came, as a file says; UNSEEN where it says what is not known here."""
+    try:
+        return Ending(data.decode("ascii", "replace"))
+    except ValueError:
+        return Ending.UNSEEN
+
+
+def _type_of(answer: Head | None) -> str:
+    """The media type, without parameters, of an answer with this head."""
+    values = answer.values(b"content-type") if answer else []
+    found = _MEDIA_TYPE.match(values[0]) if values else None
+    return found[0].decode("ascii").lower() if found else ""
+
+
+def _words(ids: tuple[str, ...]) -> str:
+    """Ids, each once, with a blank before and behind each; empty where there are none."""
+    return f" {' '.join(dict.fromkeys(ids))} " if ids else ""

@@ -1,0 +1,294 @@
+"""The capture file: an SQLite database, its tables, and how an older one becomes a newer one.
+
+The truth is in `connections` and `events`, and in `removed`, the numbers of exchanges that were taken
+out. `exchanges`, `resume` and `progress` are an index over them, which can be made again at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+
+from httpwire.capture.model import EventKind
+from httpwire.errors import OutputUnwritable, RecordingBroken, RecordingUnreadable
+from httpwire.language import N_
+from httpwire.wire.element import Direction
+
+ENDING = ".hwire"
+APPLICATION = 0x48574952  # "HWIR", at offset 68 of the file: SQLite's own place for it
+VERSION = 1
+MAGIC = b"SQLite format 3\0"
+_PAGE = 8192  # octets: most small messages fit, and large segments take few
+_PATIENCE = 60.0  # seconds to wait for another process that is writing
+
+#: The numbers that stand for kinds and directions in the file; they never change.
+KINDS = {
+    EventKind.SEGMENT: 0,
+    EventKind.CONNECTED: 1,
+    EventKind.TLS: 2,
+    EventKind.SENT_ALL: 3,
+    EventKind.ENDED: 4,
+    EventKind.END: 5,
+    EventKind.TRY: 6,
+    EventKind.REFUSED: 7,
+    EventKind.GAP: 8,
+}
+DIRECTIONS = {Direction.REQUEST: 0, Direction.RESPONSE: 1, None: 2}
+
+_TRUTH = """
+CREATE TABLE connections (
+    number INTEGER PRIMARY KEY,
+    began INTEGER NOT NULL,          -- ns since 1970, UTC
+    client TEXT NOT NULL,
+    server TEXT NOT NULL,
+    target TEXT NOT NULL,
+    tls TEXT,                        -- version; NULL: no TLS
+    cipher TEXT NOT NULL,
+    alpn TEXT NOT NULL,
+    verified INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    secrets BLOB NOT NULL,           -- lines of an NSS key log
+    origin TEXT NOT NULL,            -- the format it was read from; empty: recorded by httpwire
+    reconstructed TEXT NOT NULL      -- what of its octets was made again, ids with a blank between
+);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,          -- the order in which they were written
+    connection INTEGER NOT NULL,
+    direction INTEGER NOT NULL,      -- 0 of requests, 1 of responses, 2 both
+    kind INTEGER NOT NULL,
+    at INTEGER NOT NULL,             -- ns since the connection began
+    start INTEGER NOT NULL,          -- octets of this direction before it
+    data BLOB NOT NULL
+);
+CREATE INDEX events_by_place ON events (connection, direction, start);
+CREATE TABLE removed (
+    first INTEGER PRIMARY KEY,       -- numbers of exchanges that are no more,
+    last INTEGER NOT NULL            -- up to this one
+);
+"""
+
+#: The index's tables, each with its columns.
+INDEX = {
+    "exchanges": """
+        number INTEGER PRIMARY KEY,
+        connection INTEGER NOT NULL,
+        request_start INTEGER NOT NULL,
+        request_stop INTEGER NOT NULL,
+        response_start INTEGER NOT NULL,
+        final_start INTEGER NOT NULL,
+        response_stop INTEGER NOT NULL,
+        request_content INTEGER NOT NULL,
+        response_content INTEGER NOT NULL,
+        began INTEGER NOT NULL,
+        request_ns INTEGER,
+        response_ns INTEGER,
+        ended_ns INTEGER,
+        method TEXT NOT NULL,
+        target TEXT NOT NULL,
+        host TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        findings TEXT NOT NULL,      -- ids, a blank before and behind each
+        asked INTEGER NOT NULL       -- what `asked_for` makes of method and target
+    """,
+    "resume": """
+        connection INTEGER PRIMARY KEY,
+        event INTEGER NOT NULL,      -- the last one behind which nothing is under way
+        request_offset INTEGER NOT NULL,
+        response_offset INTEGER NOT NULL,
+        begun INTEGER NOT NULL       -- whether an exchange was seen before
+    """,
+    "progress": """
+        indexed INTEGER NOT NULL,    -- the last event that was read
+        generation INTEGER NOT NULL  -- how often the index was begun anew
+    """,
+}
+_BY_ASKED = "CREATE INDEX exchanges_by_asked ON exchanges (asked)"
+_BY_CONNECTION = "CREATE INDEX exchanges_by_connection ON exchanges (connection)"
+
+
+def asked_for(method: str, target: str) -> int:
+    """A number for a method and a target, by which exchanges are found fast; others may have the same."""
+    from zlib import crc32
+
+    return crc32(f"{method} {target}".encode("latin-1", "replace"))
+
+
+def is_capture(path: str) -> bool:
+    """Whether the file at `path` is a capture, of any version."""
+    try:
+        with open(path, "rb") as file:
+            first = file.read(72)
+    except (OSError, ValueError):
+        return False
+    return first.startswith(MAGIC) and first[68:72] == APPLICATION.to_bytes(4, "big")
+
+
+def names_capture(path: str) -> bool:
+    """Whether `path` is to be a capture: one that is there, or by its ending."""
+    return path.endswith(ENDING) or is_capture(path)
+
+
+def open_for_writing(path: str, *, durable: bool) -> sqlite3.Connection:
+    """Open the capture at `path`, and make it where there is none. `durable`: what was committed survives a loss of
+    power, too. Raises OutputUnwritable, RecordingUnreadable."""
+    if not path:
+        raise OutputUnwritable(path=path, why=N_("it has no name"), errno=None)
+    made = not os.path.exists(path) or not os.stat(path).st_size
+    if not made and not is_capture(path):
+        raise OutputUnwritable(path=path, why=N_("it is there already, and is no capture"), errno=None)
+    try:
+        db = _connect(path, "rwc")
+        try:
+            _be_writer(db, durable=durable)
+            _be_current(db, path)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        raise OutputUnwritable(path=path, why=why_failed(error, path), errno=None) from error
+    return db
+
+
+def _be_writer(db: sqlite3.Connection, *, durable: bool) -> None:
+    if not db.execute("PRAGMA user_version").fetchone()[0]:
+        db.execute(f"PRAGMA page_size = {_PAGE}")
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:  # this one SQLite does not wait for by itself
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+    db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+
+
+def open_for_reading(path: str) -> tuple[sqlite3.Connection, bool]:
+    """Open the capture at `path`; with whether its index can be written. Raises RecordingUnreadable."""
+    if not is_capture(path):
+        _refuse(path)
+    db: sqlite3.Connection | None = None
+    try:
+        if os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK):
+            db = _connect(path, "rw")
+            _be_writer(db, durable=False)
+            writable = True
+        else:
+            # Nobody else writes where we may not, unless under another name: then SQLite needs its shared memory.
+            alone = not os.path.exists(path + "-wal")
+            db = _connect(path, "ro&immutable=1" if alone else "ro")
+            writable = False
+        _be_current(db, path)
+    except sqlite3.Error as error:
+        if db:
+            db.close()
+        raise RecordingUnreadable(path=path, why=why_failed(error, path), errno=None) from error
+    except BaseException:
+        if db:
+            db.close()
+        raise
+    return db, writable
+
+
+def _refuse(path: str) -> None:
+    """Raise why `path` is no capture."""
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise RecordingUnreadable(path=path, why=why, errno=getattr(error, "errno", None)) from error
+    raise RecordingUnreadable(path=path, why=N_("it is no capture of httpwire"), errno=None)
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    from urllib.parse import quote
+
+    name = f"file:{quote(os.path.abspath(path))}?mode={mode}"
+    return sqlite3.connect(name, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def _be_current(db: sqlite3.Connection, path: str) -> None:
+    """Make the tables, or make an older file's those of this version. Raises RecordingUnreadable for a newer one."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
+        return
+    if version > VERSION:
+        hint = N_("a newer httpwire made it: update this one")
+        why = N_("its format is newer than this httpwire knows")
+        raise RecordingUnreadable(path=path, why=why, errno=None, hint=hint)
+    with writing(db):
+        version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
+        for step in _STEPS[version:]:
+            step(db)
+        db.execute(f"PRAGMA application_id = {APPLICATION}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _first(db: sqlite3.Connection) -> None:
+    for statement in _statements(_TRUTH):
+        db.execute(statement)
+    make_index(db)
+
+
+#: What makes version n + 1 of version n.
+_STEPS = (_first,)
+
+
+def _statements(script: str) -> list[str]:
+    """Single statements: executescript() would end the transaction they are to be one part of."""
+    return [statement for statement in script.split(";\n") if statement.strip()]
+
+
+def make_index(db: sqlite3.Connection, place: str = "main") -> None:
+    """Make the index's tables, empty, in the database `place`: "temp" is one of this process alone, which hides those
+    of the file."""
+    for table, columns in INDEX.items():
+        db.execute(f"CREATE TABLE {place}.{table} ({columns})")
+    db.execute(_BY_ASKED.replace("INDEX ", f"INDEX {place}."))
+    db.execute(_BY_CONNECTION.replace("INDEX ", f"INDEX {place}."))
+    db.execute(f"INSERT INTO {place}.progress VALUES (0, 0)")
+
+
+class writing:  # noqa: N801  # used as a statement
+    """A transaction that writes; it waits for those of others."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self._db.execute("COMMIT")
+        elif self._db.in_transaction:  # SQLite has ended it itself where the disk is full
+            self._db.execute("ROLLBACK")
+
+
+def broken(path: str, error: sqlite3.Error) -> RecordingBroken | RecordingUnreadable:
+    """What to raise where reading a capture failed."""
+    if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        why = N_("its pages contradict each other (SQLite: {what})")
+        return RecordingBroken(N_("{path} is damaged: {why}"), path=path, why=why.format(what=error))
+    return RecordingUnreadable(path=path, why=why_failed(error, path), errno=None)
+
+
+def why_failed(error: sqlite3.Error, path: str) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_CANTOPEN":
+        try:
+            with open(path, "r+b"):
+                pass
+        except OSError as inner:
+            return inner.strerror or str(inner)
+    if name.startswith("SQLITE_FULL"):
+        return "No space left on device"
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return N_("it is damaged")
+    return str(error)
