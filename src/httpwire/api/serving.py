@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 
 from httpwire.api.given import answer_of, answers_of, check
 from httpwire.capture.answers import Answer, Answers, plain
 from httpwire.capture.arrival import Arrival
 from httpwire.capture.faults import NO_FAULTS, Faults
-from httpwire.capture.keeping import File, Folder, Keeping, Sequence
+from httpwire.capture.keeping import File, Keeping, Sequence
+from httpwire.capture.live import Captured, keeping_at
 from httpwire.capture.model import Connection
 from httpwire.capture.raw import Outgoing
 from httpwire.errors import TimedOut, UsageError
@@ -83,6 +85,8 @@ class Running:
         self.certificate_path = ""  #: the file to trust, where the certificates are httpwire's own (str)
         self._secure = tls is not None
         self._keep = keep
+        self._connections: dict[int, Connection] = {}  # those on which octets came, by their numbers
+        log = keeping.log if isinstance(keeping, Captured) else Connection
         check("listen", where, str)
         place = listening.parse_listen(where)
         check("count", count, int, least=1)
@@ -108,7 +112,8 @@ class Running:
             refuse=refuse,
             listener=self._listener,
             stop=self._stop,
-            log=lambda peer: Connection(peer, keep=keep, limits=reading),
+            log=partial(log, keep=keep, reads=True, limits=reading),
+            heard=self._connections.__setitem__,
         )
         self.address = listening.address_of(self._sockets[0])  #: as "127.0.0.1:49152"
 
@@ -130,7 +135,7 @@ class Running:
         """What came and what was answered, in the order in which the requests began; each message has its octets, where
         they are kept."""
         with self._server.lock:
-            found = [e for connection in self._server.connections.values() for e in connection.exchanges]
+            found = [e for connection in self._connections.values() for e in connection.exchanges]
         return sorted(found, key=lambda exchange: exchange.timing.request_start or 0)
 
     @property
@@ -140,7 +145,7 @@ class Running:
             raise ValueError("the octets of the requests were not kept")
         whole = sorted((arrival for arrival in self.arrivals if arrival.complete), key=lambda arrival: arrival.number)
         with self._server.lock:
-            sent = {n: connection.octets(Direction.REQUEST) for n, connection in self._server.connections.items()}
+            sent = {n: connection.octets(Direction.REQUEST) for n, connection in self._connections.items()}
         return [sent[arrival.connection][arrival.start : arrival.stop] for arrival in whole]
 
     @property
@@ -249,8 +254,9 @@ def record(
 ) -> Running:
     """A server that keeps what clients send, and answers with `reply` or closes the connection.
 
-    `into` is a file for the first complete request, or a folder (there already, or ending with a slash) for all of
-    them. `keep`: hold the octets of every connection for `exchanges` and `requests`; without it memory stays flat.
+    `into` is a file for the first complete request, a folder (there already, or ending with a slash) for all of them,
+    or a capture (NAME.hwire) that all connections are appended to. `keep`: hold the octets of every connection for
+    `exchanges` and `requests`; without it memory stays flat.
     Raises UsageError, OutputUnwritable, ListenFailed.
     """
     answers = None if reply is None else Answers(others=[answer_of(reply)])
@@ -284,7 +290,8 @@ def serve(
 
     `answers`: one answer for every request; a folder of recorded exchanges; several, of which each request gets the
     next and the last one stays; or a mapping from "METHOD TARGET" to one or several. `faults` are for all of them,
-    Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder. `keep` is as in `record`.
+    Scripted for one. `into` keeps the requests: a file for all of them in a row, or a folder; or requests and answers
+    in a capture. `keep` is as in `record`.
     Raises UsageError, AnswerUnreadable, OutputUnwritable, ListenFailed.
     """
     check("faults", faults, Faults)
@@ -318,7 +325,7 @@ def _running(
             path = os.fspath(into)
             if not isinstance(path, str):
                 raise TypeError(f"into takes a path, not {into!r}")
-            keeping = Folder(path) if path.endswith("/") or os.path.isdir(path) else kind(path)
+            keeping = keeping_at(path, kind)
         return Running(listen, answers, keeping, **settings)
     except BaseException:
         keeping.close()

@@ -89,19 +89,21 @@ class TlsFacts(Record):
 
 class Connection:
     """One connection. `target` is what was asked for; `peer` and `local` are addresses (str), empty before the
-    connection; `began_ns` (monotonic) and `began_at` (seconds since 1970) are set when work on it begins. With `keep`
-    the log `events` holds every octet; `listener` is called with each event."""
+    connection; `began_ns` (monotonic) and `began_at` (seconds since 1970) are set when work on it begins; `name` is the
+    server name that TLS was asked for. With `keep` the log `events` holds every octet; without `reads` no parser takes
+    part, and there are no exchanges; `listener` is called with each event."""
 
     def __init__(
         self,
         target: str,
         *,
         keep: bool,
+        reads: bool = True,
         limits: Limits | None = None,
         listener: Callable[[WireEvent], None] | None = None,
     ) -> None:
         self.target = target
-        self.peer = self.local = ""
+        self.peer = self.local = self.name = ""
         self.tls: TlsFacts | None = None
         self.began_ns = 0
         self.began_at = 0.0
@@ -112,6 +114,7 @@ class Connection:
         self.events: list[WireEvent] = []
         self.conversation = Conversation(limits)
         self._keep = keep
+        self._reads = reads
         self._listener = listener
 
     def append(self, event: WireEvent) -> None:
@@ -138,6 +141,8 @@ class Connection:
 
     def read(self, event: WireEvent) -> None:
         """Read what was recorded as HTTP."""
+        if not self._reads:
+            return
         at_ns, direction, kind, data = event
         if kind is EventKind.SEGMENT:
             if direction is Direction.REQUEST:

@@ -12,9 +12,11 @@ import sys
 from functools import partial
 
 from httpwire.capture.answers import Answer, Answers, minimal
-from httpwire.capture.keeping import PARTIAL, File, Folder
+from httpwire.capture.keeping import PARTIAL, File
+from httpwire.capture.live import is_folder, keeping_at
 from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import Outgoing, descriptor_of, same_file
+from httpwire.capture.store.signature import names_capture
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.serving import LISTEN, SHARED, Serving
@@ -24,7 +26,7 @@ from httpwire.language import N_, Translator
 
 RECORD = Verb(
     "record",
-    N_("httpwire record [-o FILE | -o FOLDER/] [--listen ADDRESS] [OPTION...]"),
+    N_("httpwire record [-o FILE | -o FOLDER/ | -o CAPTURE.hwire] [--listen ADDRESS] [OPTION...]"),
     N_(
         "Waits for a browser or any other client on 127.0.0.1:8080, keeps its first complete request byte for byte in "
         "FILE (server_recv.txt), and ends. The connection is closed without an answer, unless --reply or "
@@ -33,8 +35,13 @@ RECORD = Verb(
     (
         Option("output", "o", N_("FILE"), N_("where the request goes (default server_recv.txt; '-': standard output)")),
         LISTEN,
-        Option("count", "", N_("N"), N_("keep N requests, each in a file of FOLDER/, with an index.jsonl")),
-        Option("forever", "", "", N_("keep all requests in FOLDER/ until Ctrl-C")),
+        Option(
+            "count",
+            "",
+            N_("N"),
+            N_("keep N requests, each in a file of FOLDER/, with an index.jsonl, or in CAPTURE.hwire"),
+        ),
+        Option("forever", "", "", N_("keep all requests in FOLDER/ or CAPTURE.hwire until Ctrl-C")),
         Option("reply", "", N_("FILE"), N_("answer with the recorded bytes in FILE")),
         Option("reply-status", "", N_("STATUS"), N_("answer with this status and nothing else, as 204")),
         *SHARED,
@@ -44,6 +51,10 @@ RECORD = Verb(
         N_(
             "An incomplete request is kept under the name of a complete one with .partial at its end. Connections that "
             "send nothing, as browsers open them in advance, don't count."
+        ),
+        N_(
+            "CAPTURE.hwire keeps whole connections, with what was answered and when; what is there already stays. What "
+            "comes is in the file within 0.2 seconds. httpwire ls CAPTURE.hwire lists what it holds."
         ),
         N_(
             "Exit status: 0 what was asked for is kept; 2 wrong usage; 23 could not save; 28 timed out; 45 could not "
@@ -66,20 +77,14 @@ def run(words: list[str], tr: Translator) -> int:
     answers = _replies(arguments)
     try:
         output = arguments.last("output", "server_recv.txt")
-        if count != 1 and not is_folder(output):
-            raise UsageError(N_("several requests need a folder: -o FOLDER/"))
+        if count != 1 and not (is_folder(output) or names_capture(output)):
+            raise UsageError(N_("several requests need a folder or a capture: -o FOLDER/ or -o FILE.hwire"))
         check_output(arguments, "-o", output, answers)
         serving = Serving(arguments, tr)
-        place = partial(Folder if is_folder(output) else File, output)
-        return serving.run(keeping=place, answers=answers, count=count, unending=forever)
+        return serving.run(keeping=partial(keeping_at, output, File), answers=answers, count=count, unending=forever)
     finally:
         if answers:
             answers.close()
-
-
-def is_folder(path: str) -> bool:
-    """Whether `path` names a folder: one that is there, or by the slash at its end."""
-    return path.endswith("/") or os.path.isdir(path)
 
 
 def check_output(arguments: Arguments, option: str, output: str, answers: Answers | None) -> None:

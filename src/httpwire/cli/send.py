@@ -25,6 +25,8 @@ from httpwire.views.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from httpwire.capture.live import Tap
+    from httpwire.capture.store.writing import Writer
     from httpwire.capture.times import Times
     from httpwire.wire.edit import Edits
     from httpwire.wire.preflight import Examination
@@ -65,6 +67,12 @@ SEND = Verb(
         Option("key", "", _FILE, N_("TLS: the private key of --cert, where FILE does not hold it")),
         Option("sni", "", N_("NAME"), N_("TLS: the server name to ask for and to verify")),
         Option("alpn", "", N_("LIST"), N_("TLS: comma-separated protocols to offer (default http/1.1; empty: none)")),
+        Option(
+            "capture",
+            "",
+            N_("CAPTURE"),
+            N_("also append the connection, with times, to the capture CAPTURE (NAME.hwire)"),
+        ),
         Option("times", "", "", N_("keep in RESPONSE.times when each part came, for serve --timing recorded")),
         Option("verbose", "v", "", N_("show every segment and its time, and notes")),
         Option("quiet", "q", "", N_("print only failures")),
@@ -140,6 +148,7 @@ class _Run:
         self._transfer: Transfer | None = None
         self._saving: Saving | None = None
         self._times: Times | None = None
+        self._writer: Writer | None = None
 
     def run(self) -> int:
         error: HttpwireError | None = None
@@ -165,9 +174,13 @@ class _Run:
 
     def _finish(self, *, complete: bool) -> None:
         """Close what is written to."""
-        for file in (self._saving, self._times):
-            if file:
-                file.finish(complete=complete)
+        try:
+            for file in (self._saving, self._times):
+                if file:
+                    file.finish(complete=complete)
+        finally:
+            if self._writer:
+                self._writer.close()
 
     def _send(self) -> int:
         arguments, tr = self._arguments, self._tr
@@ -196,7 +209,17 @@ class _Run:
 
             progress = Progress(self._console, outgoing.octets)
 
+        tap: Tap | None = None
+        if arguments.has("capture"):
+            from httpwire.capture.live import Tap
+            from httpwire.capture.store.writing import Writer
+
+            self._writer = Writer(arguments.last("capture"))
+            tap = Tap(self._writer, lambda: transfer.connection, accepted=False)
+
         def listen(event: WireEvent) -> None:
+            if tap:
+                tap(event)
             if self._verbose:
                 self._console.lines([account.event_line(event, transfer.connection, self._tr)])
             elif event.kind is (EventKind.TLS if target.tls else EventKind.CONNECTED):
@@ -266,6 +289,8 @@ class _Run:
         if saving and saved:
             path, size = outcome.path_of(saved, tr), outcome.bytes_of(saving.octets, tr)
             lines.append((tr("saved"), tr("{path}, {size}", path=path, size=size)))
+        if self._writer:
+            lines.append((tr("captured"), outcome.path_of(self._writer.path, tr)))
         self._console.lines(lines)
 
     def _failure(self, error: HttpwireError | None) -> list[str]:

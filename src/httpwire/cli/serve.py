@@ -13,12 +13,13 @@ from functools import partial
 from httpwire.capture.answers import Answer, plain
 from httpwire.capture.arrival import Arrival
 from httpwire.capture.faults import NO_FAULTS, Faults
-from httpwire.capture.keeping import Folder, Keeping, Sequence
+from httpwire.capture.keeping import Keeping, Sequence
+from httpwire.capture.live import keeping_at
 from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import Outgoing
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
-from httpwire.cli.record import check_output, is_folder
+from httpwire.cli.record import check_output
 from httpwire.cli.serving import LISTEN, SHARED, Serving
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
@@ -39,7 +40,13 @@ SERVE = Verb(
     (
         LISTEN,
         Option(
-            "record", "", N_("FILE"), N_("keep the requests in FILE, one after the other, or each in a file of FOLDER/")
+            "record",
+            "",
+            N_("FILE"),
+            N_(
+                "keep the requests in FILE, one after the other, or each in a file of FOLDER/; or requests and "
+                "answers in CAPTURE.hwire"
+            ),
         ),
         Option("count", "", _N, N_("end after N requests")),
         Option(
@@ -85,7 +92,7 @@ def run(words: list[str], tr: Translator) -> int:
         output = arguments.last("record")
         if arguments.has("record"):
             check_output(arguments, "--record", output, answers)
-        place = partial(Folder if is_folder(output) else Sequence, output) if arguments.has("record") else Keeping
+        place = partial(keeping_at, output, Sequence) if arguments.has("record") else Keeping
         return serving.run(
             before=visits.answers_lines(answers, left_out, tr, notes=arguments.has("verbose")),
             keeping=place,

@@ -13,6 +13,7 @@ import time
 from httpwire.capture.answers import Answer, Answers
 from httpwire.capture.arrival import Arrival, as_object
 from httpwire.capture.keeping import Keeping
+from httpwire.capture.live import Captured
 from httpwire.capture.model import Ending
 from httpwire.cli.console import Console, say, say_until
 from httpwire.cli.interrupts import Interrupts
@@ -247,6 +248,7 @@ class Serving:
                     listener=teller,
                     stop=interrupts.descriptor,
                     seconds=self._timeout,
+                    log=kept.log if isinstance(kept, Captured) else None,
                 )
                 if kept.direct:  # writing may wait where no descriptor is watched
                     interrupts.at_once(server.run)

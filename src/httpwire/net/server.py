@@ -67,7 +67,8 @@ class Server:
     `seconds` are over (0: no limit).
 
     `tls` makes a Transport of an accepted socket. `refuse` gives the answer to what is no request, and to a request
-    that has no answer (None: the connection is closed). `log` makes the record of a connection from a peer (str).
+    that has no answer (None: the connection is closed). `log` makes the record of a connection from a peer (str);
+    `heard` is told of those on which octets came, with their numbers.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Server:
         listener: Listener | None = None,
         stop: int | None = None,
         log: Callable[[str], Connection] | None = None,
+        heard: Callable[[int, Connection], None] | None = None,
         seconds: float = 0.0,
     ) -> None:
         self.limits = limits or ServerLimits()
@@ -96,7 +98,6 @@ class Server:
         self.stopped = False  #: `stop` was readable
         self.out_of_time = False  #: `seconds` were over
         self.failure: SaveFailed | None = None  #: what ended it, where keeping failed
-        self.connections: dict[int, Connection] = {}  #: with `log`, those on which octets came, by their numbers
         self.lock = threading.Lock()  #: held while anything happens
         self._answers = answers
         self._keeping = keeping or Keeping()
@@ -106,6 +107,7 @@ class Server:
         self._refuse = refuse
         self._listener = listener or Listener()
         self._log = log
+        self._heard = heard
         self._known = Known()
         self._begun = 0  # requests that have begun
         self._sessions: dict[Session, None] = {}
@@ -333,18 +335,18 @@ class Server:
 
     def intake(self, session: Session) -> Intake:
         """A place for what `session` is sent; made when its first octet comes."""
-        if session.log:
-            self.connections[session.number] = session.log
+        if session.log and self._heard:
+            self._heard(session.number, session.log)
         return Intake(
             self._keeping, self._known, self._number, session.peer, session.number, self._reading, self._admit
         )
 
-    def log(self, peer: str) -> Connection | None:
+    def log(self, peer: str, sock: socket.socket) -> Connection | None:
         """A record for a new connection, where they are kept."""
         if not self._log:
             return None
         made = self._log(peer)
-        made.peer = peer
+        made.peer, made.local = peer, text_of(sock.family, sock.getsockname())
         made.began_ns, made.began_at = time.monotonic_ns(), time.time()
         return made
 

@@ -7,6 +7,7 @@ up nobody. What HTTP says is the Intake's and the Answer's to know.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 
@@ -43,7 +44,9 @@ class Session:
         self.transport = transport
         self.peer = peer
         self.number = number
-        self.log = server.log(peer)
+        self.log = server.log(peer, transport.sock)
+        if self.log:
+            self._tell(None, EventKind.CONNECTED, os.fsencode(peer))
         self.moved_at = server.now  #: when an octet last moved (monotonic seconds)
         self.wake_at = 0.0  #: when to be woken (monotonic seconds); 0: not asked for
         self.begun_at = 0.0  #: when the request under way was first heard of; 0: there is none
@@ -114,6 +117,9 @@ class Session:
         self.silent = False
         if self._deaf or server.failure:
             return
+        if self.log and self.transport.facts and not self.log.tls:
+            self.log.tls, self.log.name = self.transport.facts, self.transport.name
+            self._tell(None, EventKind.TLS)
         came = WireEvent(time.monotonic_ns(), Direction.REQUEST, EventKind.SEGMENT, data) if self.log else None
         if self.log and came:
             self.log.record(came)
@@ -207,6 +213,7 @@ class Session:
     def _client_closed(self) -> None:
         """No more will come; what is due still goes out."""
         self._ended = True
+        self._tell(Direction.REQUEST, EventKind.SENT_ALL)
         if self._intake:
             arrival = self._intake.finish(Ending.CLOSED)
             if arrival:
@@ -413,10 +420,9 @@ class Session:
             self.transport.reset()
         else:
             self.transport.close()
-        if self.log and not self.log.ended:
-            kept = Ending.COMPLETE if ending in (Ending.CLOSED, Ending.REFUSED) else ending
-            why = kept.value.encode("ascii")
-            self.log.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.ENDED, why))
+        kept = Ending.COMPLETE if ending in (Ending.CLOSED, Ending.REFUSED) else ending
+        self._tell(Direction.RESPONSE, EventKind.ENDED, kept.value.encode("ascii"))
+        self._tell(None, EventKind.END)
 
     def _wake(self, moment: float) -> None:
         self.wake_at = moment
@@ -431,8 +437,12 @@ class Session:
             self._server.watch(self, events)
 
     def _log_sent(self, octets: bytes) -> None:
+        self._tell(Direction.RESPONSE, EventKind.SEGMENT, octets)
+
+    def _tell(self, direction: Direction | None, kind: EventKind, data: bytes = b"") -> None:
+        """Put what happened into the record of the connection, where there is one."""
         if self.log:
-            self.log.append(WireEvent(time.monotonic_ns(), Direction.RESPONSE, EventKind.SEGMENT, octets))
+            self.log.append(WireEvent(time.monotonic_ns(), direction, kind, data))
 
     def _tell_left(self, why: str) -> None:
         """The client went away, or stopped reading, before it had the whole answer."""

@@ -249,7 +249,7 @@ def handshake(
     except BaseException:
         held.close()
         raise
-    connection.tls = _facts(wrapped, verified=made.verify_mode is ssl.CERT_REQUIRED)
+    connection.tls, connection.name = _facts(wrapped, verified=made.verify_mode is ssl.CERT_REQUIRED), name
     connection.append(WireEvent(time.monotonic_ns(), None, EventKind.TLS))
     return TlsTransport(wrapped)
 

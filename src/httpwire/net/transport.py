@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from httpwire.capture.model import TlsFacts
     from httpwire.net.target import Target
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -76,6 +77,7 @@ class Transport:
     holds_more = False  # whether there may be more to read than the socket tells
     plain = False  # TLS was expected, and plain octets came
     name = ""  # the server name that TLS was asked for
+    facts: TlsFacts | None = None  # what an accepted handshake agreed on
     takes_files = hasattr(os, "sendfile")  # whether `send_file` can be used
     recv_needs, send_needs = READ, WRITE  # what to wait for; TLS may need the other
 

@@ -11,14 +11,12 @@ import sqlite3
 import time
 
 from httpwire.capture.model import EventKind
+from httpwire.capture.store.signature import APPLICATION, is_capture
 from httpwire.errors import OutputUnwritable, RecordingBroken, RecordingUnreadable
 from httpwire.language import N_
 from httpwire.wire.element import Direction
 
-ENDING = ".hwire"
-APPLICATION = 0x48574952  # "HWIR", at offset 68 of the file: SQLite's own place for it
 VERSION = 1
-MAGIC = b"SQLite format 3\0"
 _PAGE = 8192  # octets: most small messages fit, and large segments take few
 _PATIENCE = 60.0  # seconds to wait for another process that is writing
 
@@ -115,21 +113,6 @@ def asked_for(method: str, target: str) -> int:
     from zlib import crc32
 
     return crc32(f"{method} {target}".encode("latin-1", "replace"))
-
-
-def is_capture(path: str) -> bool:
-    """Whether the file at `path` is a capture, of any version."""
-    try:
-        with open(path, "rb") as file:
-            first = file.read(72)
-    except (OSError, ValueError):
-        return False
-    return first.startswith(MAGIC) and first[68:72] == APPLICATION.to_bytes(4, "big")
-
-
-def names_capture(path: str) -> bool:
-    """Whether `path` is to be a capture: one that is there, or by its ending."""
-    return path.endswith(ENDING) or is_capture(path)
 
 
 def open_for_writing(path: str, *, durable: bool) -> sqlite3.Connection:
