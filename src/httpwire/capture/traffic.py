@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Protocol
 
+    class Output(Protocol):
+        """Takes the octets of a file that is written: a Saving, for one."""
+
+        def write(self, data: bytes, /) -> None:
+            """Raises SaveFailed."""
+
     class Sink(Protocol):
         """Takes connections and their events, in the order in which they happened on each."""
 
