@@ -10,7 +10,7 @@ import os
 
 from httpwire.capture.answers import Answer, Answers
 from httpwire.capture.faults import NO_FAULTS, Faults
-from httpwire.capture.pairs import open_answers
+from httpwire.capture.pairs import holds_many, open_answers
 from httpwire.capture.raw import Outgoing
 from httpwire.errors import AnswerUnreadable, UsageError
 from httpwire.language import N_
@@ -62,10 +62,9 @@ def answers_of(given: Given, faults: Faults) -> Answers:
     """All that `serve` was given, going out with `faults` where nothing else is scripted. Raises TypeError, UsageError,
     AnswerUnreadable."""
     if isinstance(given, _ONE):
-        if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
+        if isinstance(given, (str, os.PathLike)) and holds_many(os.fspath(given)):
             found = open_answers([os.fspath(given)], times=faults.timing)[0]
-            for answer in found.all:
-                answer.faults = faults
+            found.use(faults)
             return found
         return Answers(others=[answer_of(given, faults)])
     made: list[Answer] = []
@@ -99,8 +98,8 @@ def answer_of(given: One, faults: Faults = NO_FAULTS, request: Message | None = 
         raise AnswerUnreadable(
             path=path[:20], why=N_("a str is a path"), hint=N_("give the octets of an answer as bytes")
         )
-    if os.path.isdir(path):
-        raise AnswerUnreadable(path=path, why=N_("it is a folder, and one answer is asked for"))
+    if holds_many(path):
+        raise AnswerUnreadable(path=path, why=N_("it holds many answers, and one is asked for"))
     answer = open_answers([path], times=faults.timing)[0].all[0]
     answer.request = request or answer.request
     answer.faults = faults

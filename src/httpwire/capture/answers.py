@@ -186,6 +186,20 @@ class Answers:
         self.all.extend(self._others)
 
     @property
+    def count(self) -> int:
+        """How many answers there are."""
+        return len(self.all)
+
+    def first(self, count: int) -> list[Answer]:
+        """The first `count` of them, to be told of."""
+        return self.all[:count]
+
+    def use(self, faults: Faults) -> None:
+        """Let all go out with `faults`."""
+        for answer in self.all:
+            answer.faults = faults
+
+    @property
     def single(self) -> Answer | None:
         """The one answer that every request gets, where that is so."""
         return self._others[0] if len(self._others) == 1 and not self._paired else None
@@ -220,11 +234,16 @@ def _next(answers: deque[Answer]) -> Answer:
 
 def asked_of(head: Head | None) -> tuple[bytes, bytes, bytes]:
     """Method, target and host that a request asks for; the target as an origin server is asked, without the scheme and
-    authority that a proxy is given, which count more than Host: RFC 9112 3.2.2, 3.2.4."""
+    authority that a proxy is given, which count more than Host."""
     if head is None:
         return b"", b"", b""
-    method, target = head.line.method, head.line.target
-    host = b"".join(head.values(b"host")[:1]).lower()
+    return head.line.method, *origin_form(head.line.method, head.line.target, b"".join(head.values(b"host")[:1]))
+
+
+def origin_form(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
+    """`target` without scheme and authority, and the host in lower case that it then asks for, or that the field Host
+    has: RFC 9112 3.2.2, 3.2.4."""
+    host = host.lower()
     start = grammar.TARGET.match(target)
     if start and start[0] != b"/":
         end = min(
@@ -233,7 +252,7 @@ def asked_of(head: Head | None) -> tuple[bytes, bytes, bytes]:
         host, target = target[start.end() : end].lower(), b"" if end is None else target[end:]
         if not target.startswith(b"/"):
             target = b"*" if method == b"OPTIONS" and not target else b"/" + target
-    return method, target, host
+    return target, host
 
 
 def plain(status: int, text: str, *, head: bool = False) -> bytes:

@@ -12,6 +12,7 @@ from collections import deque
 
 from httpwire.capture.answers import Answer, Answers
 from httpwire.capture.raw import Outgoing
+from httpwire.capture.store.signature import is_capture
 from httpwire.capture.times import read_times
 from httpwire.errors import AnswerUnreadable, RecordingUnreadable
 from httpwire.language import N_
@@ -28,9 +29,11 @@ def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, lis
     """The answers in files and folders, and the files that are left out, each with the reason (a message id).
 
     A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
-    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. `times`: with the times beside them. Raises
-    AnswerUnreadable.
+    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. A capture is served by itself, and has the times of
+    its answers. `times`: with the times beside files. Raises AnswerUnreadable, RecordingUnreadable, RecordingBroken.
     """
+    if any(map(is_capture, paths)):
+        return _open_capture(paths, times=times), []
     opened: list[Answer] = []
     others: list[Answer] = []
     left_out: list[tuple[str, str]] = []
@@ -59,6 +62,21 @@ def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, lis
             answer.source.close()
         raise
     return Answers(opened, others), left_out
+
+
+def holds_many(path: str) -> bool:
+    """Whether there may be several answers at `path`, each for its request."""
+    return os.path.isdir(path) or is_capture(path)
+
+
+def _open_capture(paths: list[str], *, times: bool) -> Answers:
+    if len(paths) > 1:
+        why = N_("a capture is served by itself, without other files")
+        hint = N_("httpwire merge puts several captures into one")
+        raise AnswerUnreadable(path=next(filter(is_capture, paths)), why=why, hint=hint)
+    from httpwire.capture.store.answers import StoredAnswers
+
+    return StoredAnswers(paths[0], times=times)
 
 
 def _answers_in(folder: str) -> tuple[list[str], list[tuple[str, str]]]:

@@ -93,6 +93,8 @@ def check_output(arguments: Arguments, option: str, output: str, answers: Answer
         raise UsageError(N_("{option} needs a name"), option=option)
     if arguments.has("json") and descriptor_of(output) == 1:
         raise UsageError(N_("--json and {option} {path} both want standard output"), option=option, path=output)
+    if names_capture(output):
+        return  # it is appended to
     for answer in answers.all if answers else ():
         if any(same_file(answer.name, output + end) for end in ("", PARTIAL)):
             raise UsageError(N_("the requests would overwrite the answer {path}"), path=output)

@@ -85,8 +85,7 @@ def run(words: list[str], tr: Translator) -> int:
     count = arguments.number("count", 0, least=1) if arguments.has("count") else None
     answers, left_out = open_answers(arguments.operands, times=faults.timing)
     try:
-        for answer in answers.all:
-            answer.faults = faults
+        answers.use(faults)
         answers.require_times()
         serving = Serving(arguments, tr)
         output = arguments.last("record")

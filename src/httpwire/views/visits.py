@@ -47,7 +47,7 @@ def answers_lines(
     answers: Answers, left_out: Iterable[tuple[str, str]], tr: Translator, *, notes: bool
 ) -> Iterator[Line]:
     """The answers that are to be served, to which requests, and what deviates in them."""
-    for answer in answers.all[:_SHOWN]:
+    for answer in answers.first(_SHOWN):
         response = answer.recorded.response
         line = response.head.line if response and response.head else None
         status = visible(b" ".join((line.version, b"%03d" % line.status, line.reason)).strip(), 60) if line else ""
@@ -72,8 +72,8 @@ def answers_lines(
         yield from finding_lines(answer.recorded.findings, tr, notes=notes)
         if not status and (slip := _slip(answer)):
             yield "", tr(slip)
-    if len(answers.all) > _SHOWN:
-        more = len(answers.all) - _SHOWN
+    if answers.count > _SHOWN:
+        more = answers.count - _SHOWN
         yield "", tr.plural("{n} more answer", "{n} more answers", more)
     for path, why in left_out:
         yield tr("warning"), tr("{path} is left out: {why}", path=printable(path), why=tr(why))

@@ -33,6 +33,10 @@ _EXCHANGE = (
     "type, outcome, rule, findings FROM exchanges"
 )
 _EVENTS = "SELECT id, at, direction, kind, data FROM events WHERE connection = ? AND direction = ? ORDER BY start, id"
+_REACHED = """
+SELECT at, start + length(data) FROM events WHERE connection = ? AND direction = ? AND kind = 0
+AND start + length(data) > ? AND start < ? ORDER BY start, id
+"""
 _FROM = """
 SELECT start, data FROM events WHERE connection = ? AND direction = ? AND kind = 0
 AND start >= ifnull((
@@ -107,6 +111,16 @@ class Capture:
         for row in self._rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
             yield _entry(row)
 
+    def count(self, where: str = "", values: Iterable[object] = ()) -> int:
+        """How many exchanges there are, of those for which `where` holds, as in `exchanges`."""
+        condition = f" WHERE {where}" if where else ""
+        return int(next(self._rows(f"SELECT count(*) FROM exchanges{condition}", tuple(values)))[0])
+
+    @property
+    def last(self) -> int:
+        """The highest number of an exchange; 0 where there is none."""
+        return next(self._rows("SELECT max(number) FROM exchanges"))[0] or 0
+
     def entry(self, number: int) -> Entry | None:
         """The exchange with that number; None where there is none."""
         return next(self.exchanges("number = ?", (number,)), None)
@@ -119,6 +133,17 @@ class Capture:
             start, stop = entry.response_start, entry.response_stop
         name = f"{self.path}#{entry.number}.{direction.value}"
         return Outgoing(_Stored(self, entry.connection, direction, start, stop), name)
+
+    def times(self, entry: Entry) -> tuple[tuple[float, int], ...]:
+        """When the octets of the answer came: (seconds after the request was out, offset reached), in order."""
+        began_ns = self.facts(entry.connection).began_ns
+        out_ns = entry.began_ns - began_ns + (entry.request_ns or 0)
+        found: list[tuple[float, int]] = []
+        where = (entry.connection, DIRECTIONS[Direction.RESPONSE], entry.response_start, entry.response_stop)
+        for at_ns, stop in self._rows(_REACHED, where):
+            since = max((at_ns - out_ns) / 1e9, found[-1][0] if found else 0.0)
+            found.append((since, min(stop, entry.response_stop) - entry.response_start))
+        return tuple(found)
 
     def segments(self, connection: int, direction: Direction, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """The octets of one direction, from the segment on that holds offset `start`: each with its own offset."""

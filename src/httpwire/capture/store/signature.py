@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 ENDING = ".hwire"
 APPLICATION = 0x48574952  # "HWIR", at offset 68 of the file: SQLite's own place for it
 _SQLITE = b"SQLite format 3\0"
@@ -13,8 +16,10 @@ def recognises(first: bytes) -> bool:
 
 
 def is_capture(path: str) -> bool:
-    """Whether the file at `path` is a capture."""
+    """Whether the file at `path` is a capture. A pipe is none, and is not opened: that would wait for its writer."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
         with open(path, "rb") as file:
             return recognises(file.read(72))
     except (OSError, ValueError):
