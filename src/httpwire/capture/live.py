@@ -40,6 +40,8 @@ class Tap:
     def __call__(self, event: WireEvent) -> None:
         at_ns, direction, kind, data = event
         connection = self._of()
+        if not connection.began_ns:
+            return  # it ends before it was begun
         if not self._number:
             self._number = self._sink.open(self._facts(connection))
         elif kind in _TELLING:

@@ -133,6 +133,7 @@ class Transfer:
             self._waiter.close()
         if self._transport:
             self._transport.close()
+        if EventKind.END not in self.connection.times:
             self.connection.append(WireEvent(time.monotonic_ns(), None, EventKind.END))
         self._waiter = self._transport = None
 

@@ -126,8 +126,10 @@ def open_for_writing(path: str, *, durable: bool) -> sqlite3.Connection:
     try:
         db = _connect(path, "rwc")
         try:
+            if made:
+                db.execute(f"PRAGMA page_size = {_PAGE}")
+            _be_current(db, path)  # before WAL is on: with that, the file's own first page would come later
             _be_writer(db, durable=durable)
-            _be_current(db, path)
         except BaseException:
             db.close()
             raise
@@ -137,8 +139,6 @@ def open_for_writing(path: str, *, durable: bool) -> sqlite3.Connection:
 
 
 def _be_writer(db: sqlite3.Connection, *, durable: bool) -> None:
-    if not db.execute("PRAGMA user_version").fetchone()[0]:
-        db.execute(f"PRAGMA page_size = {_PAGE}")
     until = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -159,7 +159,6 @@ def open_for_reading(path: str) -> tuple[sqlite3.Connection, bool]:
     try:
         if os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK):
             db = _connect(path, "rw")
-            _be_writer(db, durable=False)
             writable = True
         else:
             # Nobody else writes where we may not, unless under another name: then SQLite needs its shared memory.
@@ -167,6 +166,8 @@ def open_for_reading(path: str) -> tuple[sqlite3.Connection, bool]:
             db = _connect(path, "ro&immutable=1" if alone else "ro")
             writable = False
         _be_current(db, path)
+        if writable:
+            _be_writer(db, durable=False)
     except sqlite3.Error as error:
         if db:
             db.close()
