@@ -82,7 +82,9 @@ class Head(Record):
     def values(self, name: bytes) -> list[bytes]:
         """The values of each field line called `name`, in order; names have no case (RFC 9110 5.1)."""
         name = name.lower()
-        if (b"\n%s:" if self.clean else b"\n%s") % name not in self.raw.lower():  # most are asked for in vain
+        if self.clean:
+            return [line.value for line in _lines_called(b"\n%s:" % name, self.raw, self.raw.lower(), self.start)]
+        if b"\n%s" % name not in self.raw.lower():  # most are asked for in vain
             return []
         return [line.value for line in self.lines if line.name.lower() == name]
 
@@ -134,17 +136,25 @@ def _clean_head(
 def _deciding_lines(raw: bytes, start: int) -> tuple[FieldLine, ...]:
     """The lines of a clean head that framing and the rules on Host look at."""
     small = raw.lower()
-    lines = []
+    lines: list[FieldLine] = []
     for name in (b"\nhost:", b"\ncontent-length:", b"\ntransfer-encoding:"):
-        found = small.find(name)
-        while found >= 0:
-            colon = found + len(name) - 1
-            end = raw.find(b"\r", colon)
-            value = raw[colon + 1 : end].strip(BLANKS)
-            at = (start + found + 1, start + colon, start + end + 2)
-            lines.append(tuple.__new__(FieldLine, (raw[found + 1 : colon], value, *at)))
-            found = small.find(name, end)
+        lines += _lines_called(name, raw, small, start)
     return tuple(lines)
+
+
+def _lines_called(name: bytes, raw: bytes, small: bytes, start: int) -> list[FieldLine]:
+    """The lines of a clean head called `name`, which has a LF before it and a colon behind; `small` is `raw` in lower
+    case."""
+    lines = []
+    found = small.find(name)
+    while found >= 0:
+        colon = found + len(name) - 1
+        end = raw.find(b"\r", colon)
+        value = raw[colon + 1 : end].strip(BLANKS)
+        at = (start + found + 1, start + colon, start + end + 2)
+        lines.append(tuple.__new__(FieldLine, (raw[found + 1 : colon], value, *at)))
+        found = small.find(name, end)
+    return lines
 
 
 def _usual_elements(head: Head) -> list[Element] | None:
