@@ -4,6 +4,7 @@ HttpwireError
 +-- UsageError            asked in a way that can't be carried out
 |   +-- TargetInvalid     the target is no address
 |   +-- RecordingUnreadable a recording can't be read, or a request is empty
+|   +-- FilterInvalid     what exchanges are to be found by is no filter
 |   +-- OutputUnwritable  the answer's file can't be written
 |   +-- AnswerUnreadable  a recorded answer can't be read
 |   +-- ApacheFailed      the demo's Apache did not start
@@ -101,6 +102,12 @@ class RecordingUnreadable(UsageError):
     """The recording at `path` can't be read."""
 
     template = N_("can't read {path}: {why}")
+
+
+class FilterInvalid(UsageError):
+    """`word` is nothing that exchanges of a capture are found by."""
+
+    template = N_("{word} is no filter: {why}")
 
 
 class RecordingBroken(HttpwireError):

@@ -75,32 +75,27 @@ class Capture:
 
     def facts(self, connection: int) -> ConnectionFacts:
         """What is known of a connection. Raises RecordingUnreadable, RecordingBroken, as all that follow."""
-        found = next(self._rows("SELECT * FROM connections WHERE number = ?", (connection,)), None)
+        found = next(self.rows("SELECT * FROM connections WHERE number = ?", (connection,)), None)
         if not found:
             why = N_("it lacks a connection of its own")
             raise RecordingUnreadable(path=self.path, why=why, errno=None)
-        _, began, client, server, target, version, cipher, alpn, verified, name, secrets, origin, reconstructed = found
-        tls = None if version is None else TlsFacts(version, cipher, alpn, verified=bool(verified))
-        return ConnectionFacts(
-            began,
-            client=client,
-            server=server,
-            target=target,
-            tls=tls,
-            name=name,
-            secrets=secrets,
-            origin=origin,
-            reconstructed=tuple(reconstructed.split()),
-        )
+        return _facts(found)
+
+    def reconstructed(self, connections: Iterable[int]) -> dict[int, ConnectionFacts]:
+        """Of these (some hundred) connections those whose octets are not all the wire's, with what is known of them."""
+        numbers = tuple(connections)
+        asked = f"number IN ({', '.join('?' * len(numbers))})"
+        rows = self.rows(f"SELECT * FROM connections WHERE reconstructed != '' AND {asked}", numbers)
+        return {row[0]: _facts(row) for row in rows}
 
     def connections(self) -> Iterator[int]:
         """The numbers of all connections, in order."""
-        return (number for (number,) in self._rows("SELECT number FROM connections ORDER BY number"))
+        return (number for (number,) in self.rows("SELECT number FROM connections ORDER BY number"))
 
     def events(self, connection: int) -> Iterator[WireEvent]:
         """What happened on a connection, in order; `at_ns` is ns since it began. Events of kinds that a newer httpwire
         wrote are left out."""
-        sides = (self._rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
+        sides = (self.rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
         for _, at_ns, direction, kind, data in merge(*sides):
             if kind in _KINDS:
                 yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
@@ -108,7 +103,7 @@ class Capture:
     def exchanges(self, where: str = "", values: Iterable[object] = ()) -> Iterator[Entry]:
         """The exchanges in order of number, of those for which the SQL expression `where` holds, with its `values`."""
         condition = f" WHERE {where}" if where else ""
-        for row in self._rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
+        for row in self.rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
             yield _entry(row)
 
     def count(self, where: str = "", values: Iterable[object] = ()) -> int:
@@ -148,9 +143,14 @@ class Capture:
     def segments(self, connection: int, direction: Direction, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """The octets of one direction, from the segment on that holds offset `start`: each with its own offset."""
         side = DIRECTIONS[direction]
-        return self._rows(_FROM, (connection, side, connection, side, start))
+        return self.rows(_FROM, (connection, side, connection, side, start))
 
-    def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
+    def ask(self, query: str, values: tuple[object, ...] = ()) -> Any:
+        """The one value that an SQL query gives."""
+        return next(self.rows(query, values))[0]
+
+    def rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
+        """The rows that an SQL query gives."""
         try:
             cursor = self.db.execute(query, values)
             while rows := cursor.fetchmany(_ROWS):
@@ -187,6 +187,22 @@ class _Stored:
 
     def close(self) -> None:
         self._segments = iter(())
+
+
+def _facts(row: tuple[Any, ...]) -> ConnectionFacts:
+    _, began, client, server, target, version, cipher, alpn, verified, name, secrets, origin, reconstructed = row
+    tls = None if version is None else TlsFacts(version, cipher, alpn, verified=bool(verified))
+    return ConnectionFacts(
+        began,
+        client=client,
+        server=server,
+        target=target,
+        tls=tls,
+        name=name,
+        secrets=secrets,
+        origin=origin,
+        reconstructed=tuple(reconstructed.split()),
+    )
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -95,12 +95,18 @@ class Index:
         """Read the events that are new; `progress` is told how many were read, of how many.
 
         Raises RecordingUnreadable, RecordingBroken."""
+        done, whole = 0, self.behind if progress else 0
+        while count := self.step():
+            done += count
+            if progress:
+                progress(done, max(whole, done))
+
+    def step(self) -> int:
+        """Read some of the events that are new; gives how many there were, 0 when all are read.
+
+        Raises RecordingUnreadable, RecordingBroken."""
         try:
-            done, whole = 0, self.behind if progress else 0
-            while count := self._read_some():
-                done += count
-                if progress:
-                    progress(done, max(whole, done))
+            return self._read_some()
         except sqlite3.Error as error:
             raise broken(self._path, error) from error
 
