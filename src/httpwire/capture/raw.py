@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol, TypeVar
 
+    from httpwire.capture.traffic import ConnectionFacts
     from httpwire.wire.edit import Edits, Patch
 
     T = TypeVar("T")
@@ -82,6 +83,7 @@ class Outgoing:
 
     def __init__(self, original: Original, name: str) -> None:
         self.name = name
+        self.facts: ConnectionFacts | None = None  #: of the connection they went over, where a capture has them
         self._original = original
         self.patches: list[Patch] = []
         self._pieces: list[tuple[int, int, bytes | None]] = []  # where it begins, where in the original, or new octets

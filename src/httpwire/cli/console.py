@@ -86,29 +86,34 @@ class Console:
             _forget(self._stream)
 
 
-def say(text: str) -> None:
-    """Write `text` to standard output; a reader that left is no failure. Raises SaveFailed."""
+def say(text: str) -> bool:
+    """Write `text` to standard output; gives whether its reader is still there, which is no failure where it has left.
+    Raises SaveFailed."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget(sys.stdout)
+        return False
     except OSError as error:
         _forget(sys.stdout)
         raise _unsaid(error) from error
+    return True
 
 
-def say_all(texts: Iterable[str]) -> None:
-    """Write `texts` to standard output in larger pieces. Raises SaveFailed."""
+def say_all(texts: Iterable[str]) -> bool:
+    """Write `texts` to standard output in larger pieces; gives whether its reader was there to the end. Raises
+    SaveFailed."""
     batch: list[str] = []
     size = 0
+    heard = True
     for text in texts:
         batch.append(text)
         size += len(text)
         if size > _BATCH:
-            say("".join(batch))
+            heard = say("".join(batch)) and heard
             batch, size = [], 0
-    say("".join(batch))
+    return say("".join(batch)) and heard
 
 
 def write_octets(blocks: Iterable[bytes]) -> None:

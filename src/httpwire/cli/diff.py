@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 
-from httpwire.capture.raw import Outgoing
-from httpwire.capture.reading import Reading
+from httpwire.capture.named import GivenExchanges
+from httpwire.capture.reading import direction_of
 from httpwire.cli.console import columns_of, on_terminal, say, say_all
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.paint import COLOUR, show, wants_colour
-from httpwire.cli.recordings import KIND, close, kind_asked
+from httpwire.cli.recordings import KIND, kind_asked, open_all, reading_of
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
@@ -22,10 +22,10 @@ from httpwire.wire import grammar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from httpwire.views.diff.model import Compared
-    from httpwire.views.diff.octets import Files
+    from httpwire.capture.named import Given, Recording
+    from httpwire.capture.reading import Reading
     from httpwire.views.show.lines import Line
 
 _WIDE = 120  # columns from which old and new stand side by side
@@ -36,7 +36,8 @@ DIFF = Verb(
     N_(
         "Compares two recorded requests or answers, message by message: how each is delimited, its first line, its "
         "fields (order, capitals and spaces told apart from values), and its content with the codings taken off: "
-        "text by line, JSON by path, forms by name, anything else by its bytes. '-' is standard input."
+        "text by line, JSON by path, forms by name, anything else by its bytes. '-' is standard input, CAPTURE#12 an "
+        "exchange of a capture: both of its sides, or with .request or .response one."
     ),
     (
         Option("ignore", "i", N_("FIELD"), N_("a field, or several with commas, that does not count; may be repeated")),
@@ -75,26 +76,44 @@ def run(words: list[str], tr: Translator) -> int:
         return ExitStatus.DONE
     colour = wants_colour(arguments)
     ignoring = _ignoring(arguments)
-    old, new = _open(arguments)
+    forced = kind_asked(arguments)
+    if len(arguments.operands) < 2:
+        raise UsageError(N_("{verb} needs the names of two files"), verb="diff", hint=N_("httpwire diff A B"))
+    given = open_all(arguments.operands)
     try:
-        from httpwire.views.diff.compare import compare
-        from httpwire.views.diff.octets import Files
-
-        files = Files(old.source, new.source)
-        tally = Tally()
-        pairs = compare(old, new, files, ignoring)
+        pairs = [
+            (reading_of(old, forced), reading_of(new, forced)) for old, new in _sides(_of(given[0]), _of(given[1]))
+        ]
+        tallies = [Tally() for _ in pairs]
         if arguments.has("quiet"):
-            for compared in pairs:
-                tally.add(compared)
-                if tally.left:
-                    break
+            for (old, new), tally in zip(pairs, tallies, strict=True):
+                _count(old, new, ignoring, tally)
         elif arguments.has("json"):
-            say_all(_json(old, new, files, pairs, tally))
+            say_all(_json(pairs, ignoring, tallies))
         else:
-            show(_text(files, pairs, tally, tr), colour=colour)
+            show(_text(pairs, ignoring, tallies, tr), colour=colour)
     finally:
-        close((old, new))
-    return ExitStatus.FINDINGS if tally.left else ExitStatus.DONE
+        for each in given:
+            each.close()
+    return ExitStatus.FINDINGS if any(tally.left for tally in tallies) else ExitStatus.DONE
+
+
+def _of(given: Given) -> list[Recording]:
+    """A file, or the sides of the exchange that was named. Raises UsageError, RecordingUnreadable, RecordingBroken."""
+    if not isinstance(given, GivenExchanges):
+        return list(given.recordings())
+    entry = given.one()
+    return [given.recording(entry, side) for side in given.sides]
+
+
+def _sides(old: list[Recording], new: list[Recording]) -> list[tuple[Recording, Recording]]:
+    """What is held against what: of two exchanges both sides; of an exchange the side that a file is."""
+    if len(old) == len(new):
+        return list(zip(old, new, strict=True))
+    single = (old if len(old) == 1 else new)[0]
+    kind = single.direction or direction_of(single.source)
+    one, other = (each[0] if len(each) == 1 else next(r for r in each if r.direction is kind) for each in (old, new))
+    return [(one, other)]
 
 
 def _ignoring(arguments: Arguments) -> Ignoring:
@@ -110,45 +129,65 @@ def _ignoring(arguments: Arguments) -> Ignoring:
     return Ignoring([*names, *VOLATILE] if arguments.has("ignore-volatile") else names)
 
 
-def _open(arguments: Arguments) -> tuple[Reading, Reading]:
-    """Both files, opened. Raises UsageError."""
-    paths = arguments.operands
-    if len(paths) < 2:
-        raise UsageError(N_("{verb} needs the names of two files"), verb="diff", hint=N_("httpwire diff A B"))
-    if paths == ["-", "-"]:
-        raise UsageError(N_("'-', standard input, can be given only once"))
-    forced = kind_asked(arguments)
-    old = Outgoing.from_path(paths[0])
-    try:
-        return Reading(old, forced), Reading(Outgoing.from_path(paths[1]), forced)
-    except BaseException:
-        old.close()
-        raise
+def _count(old: Reading, new: Reading, ignoring: Ignoring, tally: Tally) -> None:
+    """See whether there is a difference that counts."""
+    from httpwire.views.diff.compare import compare
+    from httpwire.views.diff.octets import Files
+
+    for compared in compare(old, new, Files(old.source, new.source), ignoring):
+        tally.add(compared)
+        if tally.left:
+            return
 
 
-def _text(files: Files, pairs: Iterable[Compared], tally: Tally, tr: Translator) -> Iterator[Line]:
+def _text(
+    pairs: list[tuple[Reading, Reading]], ignoring: Ignoring, tallies: list[Tally], tr: Translator
+) -> Iterator[Line]:
+    from httpwire.views.diff.compare import compare
     from httpwire.views.diff.lines import Text
+    from httpwire.views.diff.octets import Files
 
     columns = columns_of(sys.stdout) if on_terminal(sys.stdout) else 0
-    text = Text(files, tr, columns if columns >= _WIDE else 0)
-    yield from text.opening()
-    for compared in pairs:
-        tally.add(compared)
-        yield from text.message(compared)
-    yield from text.closing(tally)
+    for number, ((old, new), tally) in enumerate(zip(pairs, tallies, strict=True)):
+        if number:
+            yield []
+        files = Files(old.source, new.source)
+        text = Text(files, tr, columns if columns >= _WIDE else 0, named=len(pairs) > 1)
+        yield from text.opening()
+        for compared in compare(old, new, files, ignoring):
+            tally.add(compared)
+            yield from text.message(compared)
+        yield from text.closing(tally)
 
 
-def _json(old: Reading, new: Reading, files: Files, pairs: Iterable[Compared], tally: Tally) -> Iterator[str]:
+def _json(pairs: list[tuple[Reading, Reading]], ignoring: Ignoring, tallies: list[Tally]) -> Iterator[str]:
+    """One object; of two exchanges one with an object for each side."""
+    if len(pairs) == 1:
+        yield from _object(*pairs[0], ignoring, tallies[0])
+        yield "\n"
+        return
+    comma = "{"
+    for (old, new), tally in zip(pairs, tallies, strict=True):
+        yield f'{comma}"{old.direction.value}": '
+        yield from _object(old, new, ignoring, tally)
+        comma = ",\n"
+    yield "}\n"
+
+
+def _object(old: Reading, new: Reading, ignoring: Ignoring, tally: Tally) -> Iterator[str]:
     import json
 
+    from httpwire.views.diff.compare import compare
     from httpwire.views.diff.objects import compared_object
-    from httpwire.views.report import reading_of
+    from httpwire.views.diff.octets import Files
+    from httpwire.views.report import reading_of as told
 
+    files = Files(old.source, new.source)
     first = files.first and files.first.offset
-    about = {"old": reading_of(old), "new": reading_of(new), "first_difference": first}
+    about = {"old": told(old), "new": told(new), "first_difference": first}
     yield json.dumps(about)[:-1] + ', "messages": ['
-    for number, compared in enumerate(pairs):
+    for number, compared in enumerate(compare(old, new, files, ignoring)):
         tally.add(compared)
         yield (",\n" if number else "\n") + json.dumps(compared_object(compared))
     counted = {"differences": tally.left, "ignored": tally.ignored, "ignored_names": list(tally.names)}
-    yield "], " + json.dumps(counted)[1:] + "\n"
+    yield "], " + json.dumps(counted)[1:]

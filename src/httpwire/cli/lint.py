@@ -13,16 +13,17 @@ from collections import Counter
 from httpwire.cli.console import columns_of, say, say_all
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.paint import COLOUR, show, wants_colour
-from httpwire.cli.recordings import KIND, close, open_readings
+from httpwire.cli.recordings import KIND, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
 from httpwire.views.lint.complaint import SEVERITIES, Choice
 from httpwire.views.lint.inspection import Inspection
+from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from httpwire.capture.reading import Reading
     from httpwire.views.show.lines import Line
@@ -34,7 +35,8 @@ LINT = Verb(
     N_(
         "Says what is wrong with recorded requests and answers: in their bytes (what it is, why it matters, what real "
         "servers do, and how to mend it) and, through the package httplint, in their meaning. An answer behind its "
-        "request is looked at together with it. '-' is standard input."
+        "request is looked at together with it. '-' is standard input, CAPTURE#12 an exchange of a capture (also "
+        "#12-15, #12.request)."
     ),
     (
         Option("select", "", _IDS, N_("only these: ids, layers (bytes, smuggling, meaning) or patterns, with commas")),
@@ -93,21 +95,23 @@ class _Run:
             else:
                 show(self._text(readings), colour=self._colour)
         finally:
-            close(readings)
+            readings.close()
         bad = SEVERITIES[SEVERITIES.index(self._fail_on) :] if self._fail_on != "never" else ()
         return ExitStatus.FINDINGS if any(self._counts[severity] for severity in bad) else ExitStatus.DONE
 
-    def _files(self, readings: list[Reading]) -> Iterator[Inspection]:
+    def _files(self, readings: Iterable[Reading]) -> Iterator[Inspection]:
         """Each file; an answer's meaning is looked at with the requests of the file before."""
         before: Inspection | None = None
         for reading in readings:
-            file = Inspection(reading, self._choice, self._tr, before if reading.answers else None)
+            asked = before if before and before.reading.direction is Direction.REQUEST and reading.answers else None
+            file = Inspection(reading, self._choice, self._tr, asked)
             yield file
             self._counts.update(file.counts)
             before = file
 
-    def _text(self, readings: list[Reading]) -> Iterator[Line]:
+    def _text(self, readings: Iterable[Reading]) -> Iterator[Line]:
         from httpwire.views.lint.lines import complaint_lines, summary_line
+        from httpwire.views.origin import origin_line
         from httpwire.views.show.lines import foreign_lines, title_line
 
         for file in self._files(readings):
@@ -115,6 +119,7 @@ class _Run:
             for part, complaints in file.complaints():
                 if complaints:
                     yield title_line(part, source.name, self._tr)
+                    yield from origin_line(source.facts, self._tr)
                     yield from foreign_lines(part, source, self._tr)
                     yield from complaint_lines(complaints, source, part.start, self._tr, file.conflict)
                     yield []
@@ -124,7 +129,7 @@ class _Run:
                 yield from opinion_lines(file.opinions(), self._tr)
         yield summary_line(self._counts, self._tr)
 
-    def _json(self, readings: list[Reading]) -> Iterator[str]:
+    def _json(self, readings: Iterable[Reading]) -> Iterator[str]:
         import json
 
         from httpwire.views.lint.objects import complaint_object
@@ -145,7 +150,7 @@ class _Run:
             yield "], " + json.dumps(more)[1:]
         yield "], " + json.dumps({"counts": {name: self._counts[name] for name in SEVERITIES}})[1:] + "\n"
 
-    def _sarif(self, readings: list[Reading]) -> Iterator[str]:
+    def _sarif(self, readings: Iterable[Reading]) -> Iterator[str]:
         from httpwire import __version__
         from httpwire.views.lint.objects import sarif_log
 

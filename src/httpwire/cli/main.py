@@ -23,6 +23,7 @@ _VERBS = {
     "send": N_("send a recorded request to a real server and keep its answer"),
     "record": N_("keep what a browser sends, byte for byte"),
     "serve": N_("answer requests with recorded bytes"),
+    "ls": N_("list the exchanges of a capture, and find some again"),
     "show": N_("make recorded requests and answers readable, to the last byte"),
     "lint": N_("say what is wrong with them, from the bytes to their meaning"),
     "diff": N_("tell what differs between two recordings, layer by layer"),
@@ -75,6 +76,10 @@ def _run(words: list[str], tr: Translator) -> int:
         from httpwire.cli import serve
 
         return serve.run(words[1:], tr)
+    if name == "ls":
+        from httpwire.cli import ls
+
+        return ls.run(words[1:], tr)
     if name == "show":
         from httpwire.cli import show
 

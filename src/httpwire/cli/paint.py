@@ -47,10 +47,10 @@ def wants_colour(arguments: Arguments) -> bool:
     return choice == "always" or (choice == "auto" and on_terminal(sys.stdout) and colours_welcome())
 
 
-def show(lines: Iterable[Line], *, colour: bool) -> None:
-    """Write `lines` as they come. Raises SaveFailed."""
+def show(lines: Iterable[Line], *, colour: bool) -> bool:
+    """Write `lines` as they come; gives whether their reader was there to the end. Raises SaveFailed."""
     columns = columns_of(sys.stdout) if sys.stdout.isatty() else 0
-    say_all(
+    return say_all(
         "".join(_painted(style, piece) if colour else piece for style, piece in line).rstrip(" ") + "\n"
         for whole in lines
         for line in (_wrapped(whole, columns) if columns else (whole,))

@@ -10,24 +10,30 @@ import os
 import sys
 
 from httpwire.capture.model import EventKind, WireEvent
-from httpwire.capture.raw import Outgoing, Saving, same_file
+from httpwire.capture.named import GivenExchanges, open_given
+from httpwire.capture.raw import Saving, same_file
 from httpwire.cli.console import Console, columns_of, say
 from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.status import ExitStatus, of_answers, of_error
-from httpwire.errors import HttpwireError, RecordingUnreadable, SaveFailed, TimedOut, UsageError
+from httpwire.errors import HttpwireError, RecordingUnreadable, SaveFailed, TargetInvalid, TimedOut, UsageError
 from httpwire.language import N_, Translator
 from httpwire.net.client import Transfer
 from httpwire.net.options import TimeLimits, TlsOptions
 from httpwire.net.target import DEFAULT_TARGET, parse_target
 from httpwire.views import account, outcome
+from httpwire.views.origin import origin_told
 from httpwire.views.text import printable
+from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from httpwire.capture.live import Tap
+    from httpwire.capture.named import Given
+    from httpwire.capture.raw import Outgoing
     from httpwire.capture.store.writing import Writer
     from httpwire.capture.times import Times
+    from httpwire.net.target import Target
     from httpwire.wire.edit import Edits
     from httpwire.wire.preflight import Examination
 
@@ -41,7 +47,7 @@ SEND = Verb(
     N_(
         "Sends the bytes of the file REQUEST (client_send.txt) as they are to TARGET (127.0.0.1:80), and keeps the "
         "answer byte for byte in RESPONSE (client_recv.txt). It knows when the answer is complete, and says why. "
-        "'-' is standard input or output."
+        "'-' is standard input or output, CAPTURE#12 a request of a capture, which goes where it went before."
     ),
     (
         Option(
@@ -143,6 +149,7 @@ class _Run:
         self._json = arguments.has("json")
         self._verbose = arguments.has("verbose")
         self._console = Console(tr, quiet=arguments.has("quiet") or self._json)
+        self._given: Given | None = None
         self._outgoing: Outgoing | None = None
         self._examination: Examination | None = None
         self._transfer: Transfer | None = None
@@ -181,10 +188,13 @@ class _Run:
         finally:
             if self._writer:
                 self._writer.close()
+            if self._given:
+                self._given.close()
 
     def _send(self) -> int:
         arguments, tr = self._arguments, self._tr
-        target = parse_target(arguments.last("to", DEFAULT_TARGET))
+        if arguments.has("to"):
+            parse_target(arguments.last("to"))  # what is wrong with it is told before anything is opened
         limits = TimeLimits(
             arguments.seconds("connect-timeout", 10.0),
             arguments.seconds("idle-timeout", 30.0),
@@ -192,6 +202,7 @@ class _Run:
         )
         edits, tls = edits_of(arguments), tls_of(arguments)
         outgoing, examination = self._prepare(edits)
+        target = self._target(outgoing)
         if target.ignored:
             part = printable(target.ignored)
             said = tr("{part} is not used: what is asked for stands in the request", part=part)
@@ -248,11 +259,25 @@ class _Run:
                     self._times.write(times[EventKind.SEGMENT] - base, self._saving.octets)
         return of_answers(transfer)
 
+    def _target(self, outgoing: Outgoing) -> Target:
+        """Where to connect: where was asked for, or where a captured request was sent before. Raises TargetInvalid."""
+        asked, facts = self._arguments.last("to", DEFAULT_TARGET), outgoing.facts
+        if facts and not self._arguments.has("to"):
+            try:
+                target = parse_target(facts.target)
+            except TargetInvalid:  # it is not known
+                return parse_target(asked)
+            said = self._tr("to {target}, as it was captured; --to sends it elsewhere", target=printable(str(target)))
+            self._console.lines([(self._tr("note"), said)])
+            return target.replace(ignored="")
+        return parse_target(asked)
+
     def _prepare(self, edits: Edits | None) -> tuple[Outgoing, Examination]:
         """Open, edit and examine the request, and tell what there is to tell before it goes out."""
-        if any(same_file(self._path, self._output + end) for end in ("", ".partial")):
-            raise UsageError(N_("the answer would overwrite the request {path}"), path=self._path)
-        self._outgoing = outgoing = Outgoing.from_path(self._path)
+        self._given = given = open_given(self._path)
+        if any(same_file(given.path, self._output + end) for end in ("", ".partial")):
+            raise UsageError(N_("the answer would overwrite the request {path}"), path=given.path)
+        self._outgoing = outgoing = self._request(given)
         if not outgoing.octets:
             raise RecordingUnreadable(path=self._path, why=N_("it is empty: there is nothing to send"))
         if edits:
@@ -260,11 +285,21 @@ class _Run:
         self._examination = examination = outgoing.examine()
         console, tr = self._console, self._tr
         console.lines(account.request_lines(outgoing, examination, tr))
+        if told := origin_told(outgoing.facts, tr):
+            console.lines([(tr("warning"), told)])
         console.lines(account.patch_lines(outgoing.patches, tr))
         console.lines(
             account.finding_lines(examination.findings, tr, notes=self._verbose, unlisted=examination.unlisted)
         )
         return outgoing, examination
+
+    def _request(self, given: Given) -> Outgoing:
+        """The octets that are to go out. Raises UsageError where they are no request's, RecordingUnreadable."""
+        if isinstance(given, GivenExchanges):
+            if Direction.REQUEST not in given.sides:
+                raise UsageError(N_("{name} is an answer; .request is what can be sent"), name=given.name)
+            return given.recording(given.one(), Direction.REQUEST).source
+        return next(given.recordings()).source
 
     def _account(self, status: int) -> None:
         """What came back."""

@@ -12,7 +12,7 @@ from httpwire.capture.raw import Saving, same_file
 from httpwire.cli.console import Console, columns_of, on_terminal, say, say_all, write_octets
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.paint import COLOUR, show, wants_colour
-from httpwire.cli.recordings import KIND, close, open_readings
+from httpwire.cli.recordings import KIND, open_readings
 from httpwire.cli.status import ExitStatus
 from httpwire.errors import UsageError
 from httpwire.language import N_, Sentence, Translator
@@ -21,8 +21,9 @@ from httpwire.wire.element import ElementKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from httpwire.capture.raw import Outgoing
     from httpwire.capture.reading import Reading
     from httpwire.views.anatomy import Anatomy
     from httpwire.views.explain.gloss import Gloss
@@ -39,7 +40,8 @@ SHOW = Verb(
     N_(
         "Shows recorded requests and answers: each line of the wire with its name, line ends made visible, and the "
         "content as it is meant, with chunked, gzip, deflate, br and zstd taken off. The files stay as they are. Of a "
-        "request followed by an answer both sides are read as one exchange. '-' is standard input."
+        "request followed by an answer both sides are read as one exchange. '-' is standard input, CAPTURE#12 an "
+        "exchange of a capture (also #12-15, #12.request)."
     ),
     (
         Option("explain", "e", "", N_("say of every element what it is and what its value means")),
@@ -77,16 +79,12 @@ def run(words: list[str], tr: Translator) -> int:
         return ExitStatus.DONE
     form = _form(arguments)
     colour = wants_colour(arguments)
-    if any(same_file(path, arguments.last("html")) for path in arguments.operands if form == "html"):
-        raise UsageError(N_("the page would overwrite the recording {path}"), path=arguments.last("html"))
-    readings = open_readings(arguments, "show")
-    limit = arguments.number("limit", 64 << 10, least=0) or max(_ALL, *(reading.source.octets for reading in readings))
+    limit = arguments.number("limit", 64 << 10, least=0)
+    opened = open_readings(arguments, "show")
     try:
-        if arguments.has("mask"):
-            from httpwire.views.masking import mask
-
-            for reading in readings:
-                reading.source.patch(mask(reading))
+        if any(same_file(path, arguments.last("html")) for path in opened.paths if form == "html"):
+            raise UsageError(N_("the page would overwrite the recording {path}"), path=arguments.last("html"))
+        readings = _masked(opened) if arguments.has("mask") else opened
         explained = arguments.has("explain")
         if form == "content":
             return _write_content(readings, tr)
@@ -95,16 +93,30 @@ def run(words: list[str], tr: Translator) -> int:
         elif form == "json":
             say_all(_json(readings, limit, explained=explained))
         elif form == "hex":
-            say_all(_hex(readings, tr))
+            say_all(_hex(readings, tr, named=opened.several))
         elif form == "elements":
-            say_all(_elements(readings, tr))
+            say_all(_elements(readings, tr, named=opened.several))
         elif form == "html":
-            _write_page(arguments.last("html"), readings, limit, tr)
+            _write_page(arguments.last("html"), opened.names, readings, limit, tr)
         else:
             show(_text(readings, limit, tr, explained=explained), colour=colour)
     finally:
-        close(readings)
+        opened.close()
     return ExitStatus.DONE
+
+
+def _masked(readings: Iterable[Reading]) -> Iterator[Reading]:
+    """The same with secrets covered."""
+    from httpwire.views.masking import mask
+
+    for reading in readings:
+        reading.source.patch(mask(reading))
+        yield reading
+
+
+def _shown(limit: int, reading: Reading) -> int:
+    """How many octets of each content are shown, where `limit` was asked for."""
+    return limit or max(_ALL, reading.source.octets)
 
 
 def _form(arguments: Arguments) -> str:
@@ -115,20 +127,25 @@ def _form(arguments: Arguments) -> str:
     return asked[0] if asked else "text"
 
 
-def _text(readings: list[Reading], limit: int, tr: Translator, *, explained: bool) -> Iterator[Line]:
+def _text(readings: Iterable[Reading], limit: int, tr: Translator, *, explained: bool) -> Iterator[Line]:
     from httpwire.views.anatomy import anatomy_of
+    from httpwire.views.origin import origin_line
     from httpwire.views.show.lines import empty_line, foreign_lines, message_lines, title_line
 
     first = True
     for reading in readings:
         if not reading.source.octets:
+            if not first:
+                yield []
+            first = False
             yield empty_line(reading.source.name, tr)
         for part in reading.parts():
-            anatomy = anatomy_of(part, reading.source, limit)
+            anatomy = anatomy_of(part, reading.source, _shown(limit, reading))
             if not first:
                 yield []
             first = False
             yield title_line(part, reading.source.name, tr)
+            yield from origin_line(reading.source.facts, tr)
             yield from foreign_lines(part, reading.source, tr)
             glosses = _glosses(anatomy) if explained else ()
             yield from message_lines(anatomy, tr, glosses=glosses, explained=explained)
@@ -144,7 +161,7 @@ def _glosses(anatomy: Anatomy, *, everything: bool = False) -> tuple[Gloss, ...]
     return explain(anatomy, Setting(anatomy.part.direction, time.time()), everything=everything)
 
 
-def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[str]:
+def _json(readings: Iterable[Reading], limit: int, *, explained: bool) -> Iterator[str]:
     import json
 
     from httpwire.views.anatomy import anatomy_of
@@ -155,7 +172,7 @@ def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[s
     for index, reading in enumerate(readings):
         yield (", " if index else "") + json.dumps(reading_of(reading))[:-1] + ', "messages": ['
         for number, part in enumerate(reading.parts()):
-            anatomy = anatomy_of(part, reading.source, limit)
+            anatomy = anatomy_of(part, reading.source, _shown(limit, reading))
             yield (",\n" if number else "\n") + json.dumps(
                 message_object(anatomy, _glosses(anatomy, everything=True) if explained else None)
             )
@@ -163,38 +180,46 @@ def _json(readings: list[Reading], limit: int, *, explained: bool) -> Iterator[s
     yield "]}\n"
 
 
-def _hex(readings: list[Reading], tr: Translator) -> Iterator[str]:
+def _hex(readings: Iterable[Reading], tr: Translator, *, named: bool) -> Iterator[str]:
     from httpwire.views.show.dump import hex_dump
 
     narrow = on_terminal(sys.stdout) and columns_of(sys.stdout) < _HEX_COLUMNS
     room = 33 if narrow else 66  # what a row of 8 or 16 takes
     for reading in readings:
-        if len(readings) > 1:
-            yield f"--- {printable(reading.source.name)}\n"
+        yield from _heading(reading.source, tr, named=named)
         names: dict[ElementKind, str] = {}
         for offset, row, element in hex_dump(reading.elements(), reading.source, narrow=narrow):
             name = names.get(element.kind) or names.setdefault(element.kind, tr(element.kind.value))
             yield f"{offset:08x}  {row:{room}}  {name}\n"
 
 
-def _elements(readings: list[Reading], tr: Translator) -> Iterator[str]:
+def _elements(readings: Iterable[Reading], tr: Translator, *, named: bool) -> Iterator[str]:
     from httpwire.views.show.dump import element_rows
 
     for reading in readings:
-        if len(readings) > 1:
-            yield f"--- {printable(reading.source.name)}\n"
+        yield from _heading(reading.source, tr, named=named)
         digits = max(6, len(str(reading.source.octets)))
         names = {kind: padded(tr(kind.value), 18) for kind in ElementKind}
         for element, octets in element_rows(reading.elements(), reading.source):
             yield f"{element.start:{digits}} {element.stop:{digits}}  {names[element.kind]}{octets}\n"
 
 
-def _write_page(path: str, readings: list[Reading], limit: int, tr: Translator) -> None:
+def _heading(source: Outgoing, tr: Translator, *, named: bool) -> Iterator[str]:
+    """What stands before the rows of one recording."""
+    from httpwire.views.origin import LABEL, origin_told
+
+    if named:
+        yield f"--- {printable(source.name)}\n"
+    if told := origin_told(source.facts, tr):
+        yield f"{tr(LABEL)}: {told}\n"
+
+
+def _write_page(path: str, names: list[str], readings: Iterable[Reading], limit: int, tr: Translator) -> None:
     """Write the HTML page to `path`. Raises OutputUnwritable, SaveFailed, RecordingUnreadable."""
     saving = Saving(path)
     complete = False
     try:
-        for piece in _page(readings, limit, tr):
+        for piece in _page(names, readings, limit, tr):
             saving.write(piece.encode())
         complete = True
     finally:
@@ -202,25 +227,26 @@ def _write_page(path: str, readings: list[Reading], limit: int, tr: Translator) 
     Console(tr).lines([(tr("saved"), printable(saving.saved))])
 
 
-def _page(readings: list[Reading], limit: int, tr: Translator) -> Iterator[str]:
+def _page(names: list[str], readings: Iterable[Reading], limit: int, tr: Translator) -> Iterator[str]:
     from httpwire.views.anatomy import anatomy_of
     from httpwire.views.show.page import Page
 
     page = Page(tr)
-    yield from page.head([reading.source.name for reading in readings])
+    yield from page.head(names)
     number = 0
     for reading in readings:
         for part in reading.parts():
             if number == _ON_PAGE:
                 yield page.note(tr("only the first {n} messages are on this page", n=f"{number:,}"))
-                break
+                yield from page.foot()
+                return
             number += 1
-            anatomy = anatomy_of(part, reading.source, limit)
-            yield from page.message(anatomy, reading.source.name, _glosses(anatomy, everything=True))
+            anatomy = anatomy_of(part, reading.source, _shown(limit, reading))
+            yield from page.message(anatomy, reading.source, _glosses(anatomy, everything=True))
     yield from page.foot()
 
 
-def _write_content(readings: list[Reading], tr: Translator) -> int:
+def _write_content(readings: Iterable[Reading], tr: Translator) -> int:
     """Write the content of each message with its codings taken off, as far as they can be; gives the exit status."""
     from httpwire.views.codings import CodingBroken
     from httpwire.views.content import Decoded

@@ -7,6 +7,7 @@ English; octets are latin-1 strings, one character an octet; times are seconds.
 from __future__ import annotations
 
 from httpwire.capture.model import Connection, EventKind
+from httpwire.views.origin import origin_object
 from httpwire.wire.exchange import Timing
 
 TYPE_CHECKING = False
@@ -40,6 +41,7 @@ def report(
         and {
             "path": outgoing.name,
             "octets": outgoing.octets,
+            "reconstructed": origin_object(outgoing.facts),
             "requests": examination.requests,
             "answers_expected": examination.answers,
             "findings": findings_of(examination.findings),
@@ -121,8 +123,14 @@ def _response(message: Message) -> dict[str, Any]:
 
 
 def reading_of(reading: Reading) -> dict[str, Any]:
-    """A file, and what it is read as."""
-    return {"path": reading.source.name, "octets": reading.source.octets, "direction": reading.direction.value}
+    """A file, or a side of an exchange of a capture, and what it is read as."""
+    source = reading.source
+    return {
+        "path": source.name,
+        "octets": source.octets,
+        "direction": reading.direction.value,
+        "reconstructed": origin_object(source.facts),
+    }
 
 
 def framing_of(message: Message) -> dict[str, Any] | None:

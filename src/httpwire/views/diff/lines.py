@@ -13,6 +13,7 @@ from httpwire.language import Sentence, Translator
 from httpwire.views.diff.columns import below, beside
 from httpwire.views.diff.model import Compared, Difference, Layer, Tally, What
 from httpwire.views.diff.sequences import common_end, common_start
+from httpwire.views.origin import origin_line
 from httpwire.views.outcome import bytes_of, name_of
 from httpwire.views.show.dump import hex_rows
 from httpwire.views.show.lines import label, offsets_of
@@ -38,8 +39,10 @@ _NAMED_HERE = (Layer.MESSAGE, Layer.FRAMING, Layer.START_LINE)
 class Text:
     """The text form for a pair of files: their names are said in it."""
 
-    def __init__(self, files: Files, tr: Translator, columns: int) -> None:
+    def __init__(self, files: Files, tr: Translator, columns: int, *, named: bool = False) -> None:
+        """`named`: the files are named also where they are the same."""
         self._files = files
+        self._named = named
         self.tr = tr
         self._columns = columns
         self._names = {"old": name_of(files.old.name, tr), "new": name_of(files.new.name, tr)}
@@ -47,6 +50,9 @@ class Text:
     def opening(self) -> Iterator[Line]:
         """The files, and where their bytes differ first."""
         tr, files = self.tr, self._files
+        if self._named and not files.first:
+            yield [("title", f"--- {self._names['old']} | {self._names['new']}")]
+        yield from self._origins()
         if not files.first:
             yield [("good", label(tr("the same"), tr)), ("", tr("byte for byte: {size}", size=self._size(files.old)))]
             return
@@ -54,6 +60,12 @@ class Text:
         yield [("new", f"+++ {self._names['new']}: {self._size(files.new)}")]
         told = tr("the first difference is at offset {offset}", offset=f"{files.first.offset:,}")
         yield [("label", label(tr("bytes"), tr)), ("", told)]
+
+    def _origins(self) -> Iterator[Line]:
+        """What of the octets is not the wire's."""
+        for name, source in (("old", self._files.old), ("new", self._files.new)):
+            for first, (style, told) in origin_line(source.facts, self.tr):
+                yield [first, (style, self.tr("{name}: {told}", name=self._names[name], told=told))]
 
     def _size(self, source: Outgoing) -> str:
         return bytes_of(source.octets, self.tr)

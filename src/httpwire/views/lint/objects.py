@@ -7,6 +7,7 @@ octets; SARIF's lines and columns are counted from 1, a line ending with LF.
 from __future__ import annotations
 
 from httpwire.views.lint.complaint import MEANING
+from httpwire.views.origin import origin_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,12 +72,15 @@ def _result(complaint: Complaint, source: Outgoing, places: _Places) -> dict[str
         "byteLength": complaint.stop - complaint.start,
     }
     location = {"artifactLocation": {"uri": _uri(source.name)}, "region": region}
-    return {
+    result: dict[str, Any] = {
         "ruleId": complaint.id,
         "level": complaint.severity,
         "message": {"text": text},
         "locations": [{"physicalLocation": location}],
     }
+    if reconstructed := origin_object(source.facts):
+        result["properties"] = {"reconstructed": reconstructed}
+    return result
 
 
 def _uri(name: str) -> str:

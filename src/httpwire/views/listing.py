@@ -1,0 +1,252 @@
+"""Exchanges as the rows of a table, and as JSON objects.
+
+In: Entries, a Translator, the columns of the window (0: no end), and some first Entries by which the table's columns
+are made as wide as they have to be. Out: Lines. In a narrow window the target and the findings are cut, then columns
+are left out, those first that are missed least. Pure.
+"""
+
+from __future__ import annotations
+
+import time
+
+from httpwire.language import N_, Translator
+from httpwire.views.origin import origin_object
+from httpwire.views.text import duration, size, visible, width
+from httpwire.wire.deviations import CATALOGUE
+from httpwire.wire.exchange import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from httpwire.capture.store.entry import Entry
+    from httpwire.capture.traffic import ConnectionFacts
+    from httpwire.views.show.lines import Line
+
+_GAP = "  "
+_HEADERS = {
+    "number": "#",
+    "time": N_("time"),
+    "method": N_("method"),
+    "host": N_("host"),
+    "target": N_("target"),
+    "status": N_("status"),
+    "type": N_("type"),
+    "sent": N_("sent"),
+    "size": N_("size"),
+    "duration": N_("duration"),
+    "end": N_("end"),
+    "findings": N_("findings"),
+}
+_RIGHT = ("number", "sent", "size", "duration")
+#: No column becomes wider for what stands in the first rows; later rows are cut to it.
+_WIDEST = {"method": 10, "host": 40, "target": 80, "type": 30, "end": 18, "findings": 60}
+#: What is done in turn until a row fits: the column gets so many columns of the window (0: it is left out).
+_SAVINGS = (
+    ("findings", 24),
+    ("target", 50),
+    ("sent", 0),
+    ("host", 0),
+    ("findings", 8),
+    ("target", 32),
+    ("type", 12),
+    ("target", 24),
+    ("end", 0),
+    ("type", 0),
+    ("target", 20),
+    ("findings", 0),
+    ("time", 8),
+    ("target", 16),
+    ("time", 0),
+    ("duration", 0),
+    ("method", 6),
+    ("size", 0),
+    ("target", 8),
+)
+_OUTCOMES = {
+    Outcome.INCOMPLETE.value: N_("incomplete"),
+    Outcome.UNDECIDABLE.value: N_("undecidable"),
+    Outcome.NO_ANSWER.value: N_("no answer"),
+    "under way": N_("under way"),
+}
+_STATUSES = {1: "mark", 2: "good", 3: "", 4: "warning", 5: "error"}
+_WORST = ("error", "warning", "note")
+MARK = "*"  # behind the number of an exchange whose octets are not the wire's
+
+
+class Table:
+    """A table of exchanges; `sample` are its first rows, `highest` the highest number so far, `now` in seconds since
+    1970: the times of another day are shown with the date."""
+
+    def __init__(self, tr: Translator, columns: int, sample: list[Entry], highest: int, now: float) -> None:
+        self._tr = tr
+        self._dated = any(_day(entry.began_ns // 10**9) != _day(now) for entry in sample)
+        rows = [self._cells(entry, marked=False) for entry in sample]
+        widths = {name: width(self._header(name)) for name in _HEADERS}
+        for row in rows:
+            for name, text in row.items():
+                widths[name] = max(widths[name], min(width(text), _WIDEST.get(name, 100)))
+        widths["number"] = max(len(str(highest)) + len(MARK), widths["number"])
+        if not sample:  # what is to come is not known
+            widths |= {"time": 12, "method": 7, "target": 40, "type": 16, "size": 8, "end": 14}
+        if len({entry.host for entry in sample}) < 2:
+            widths["host"] = 0
+        self._widths = _fitted(widths, columns) if columns else widths
+        self._cut = bool(columns)
+
+    def _header(self, name: str) -> str:
+        return "#" if name == "number" else self._tr(_HEADERS[name])
+
+    def header(self) -> Line:
+        """The names of the columns, which are those of the filters where there is one."""
+        return self._line({name: ("title", self._header(name)) for name in _HEADERS})
+
+    def row(self, entry: Entry, facts: ConnectionFacts | None) -> Line:
+        """One exchange; `facts` are those of a connection whose octets were reconstructed."""
+        cells = self._cells(entry, marked=bool(facts))
+        styles = {
+            "number": "label",
+            "time": "mark",
+            "method": "start",
+            "status": _STATUSES.get(entry.status // 100, "error") if entry.status else "",
+            "end": "mark" if entry.complete else "label" if entry.outcome not in _ENDS_BADLY else "error",
+            "findings": _worst(entry.findings),
+        }
+        if width(cells["findings"]) > self._widths["findings"] and self._cut:
+            cells["findings"] = str(len(entry.findings))
+        return self._line({name: (styles.get(name, ""), text) for name, text in cells.items()})
+
+    def _cells(self, entry: Entry, *, marked: bool) -> dict[str, str]:
+        tr = self._tr
+        took = entry.duration_ns
+        return {
+            "number": f"{entry.number}{MARK if marked else ' '}",
+            "time": _clock(entry.began_ns, dated=self._dated),
+            "method": _shown(entry.method) or "-",
+            "host": _shown(entry.host) or "-",
+            "target": _shown(entry.target) or "-",
+            "status": f"{entry.status:03}" if entry.status else "-",
+            "type": entry.type or "-",
+            "sent": size(entry.request_stop - entry.request_start),
+            "size": size(entry.response_content) if entry.status else "-",
+            "duration": duration(took) if took is not None else "-",
+            "end": entry.rule if entry.complete else tr(_OUTCOMES.get(entry.outcome, entry.outcome)),
+            "findings": " ".join(entry.findings),
+        }
+
+    def _line(self, cells: dict[str, tuple[str, str]]) -> Line:
+        line: Line = []
+        for name, (style, text) in cells.items():
+            room = self._widths[name]
+            if not room:
+                continue
+            shown = _fit(text, room, name) if self._cut else text
+            blank = " " * (room - width(shown))
+            if line:
+                line.append(("", _GAP))
+            line.append((style, blank + shown if name in _RIGHT else shown + blank))
+        return line
+
+
+_ENDS_BADLY = (Outcome.INCOMPLETE.value, Outcome.UNDECIDABLE.value, Outcome.NO_ANSWER.value)
+
+
+def _fitted(widths: dict[str, int], columns: int) -> dict[str, int]:
+    """The widths with which a row fits into a window; what is left over goes to the target."""
+    wanted, fitted = widths["target"], dict(widths)
+    for name, room in _SAVINGS:
+        if _total(fitted) <= columns:
+            break
+        fitted[name] = min(fitted[name], room)
+    fitted["target"] = max(4, min(wanted, fitted["target"] + columns - _total(fitted)))
+    return fitted
+
+
+def _total(widths: dict[str, int]) -> int:
+    shown = [room for room in widths.values() if room]
+    return sum(shown) + len(_GAP) * (len(shown) - 1)
+
+
+def _fit(text: str, room: int, name: str) -> str:
+    """`text` in at most `room` columns. The middle of a target is left out: its end tells as much as its beginning."""
+    if width(text) <= room:
+        return text
+    if name == "time":
+        return text[:room] if len(text) < 13 else text[-room:]
+    if name == "type":
+        text = text.partition("/")[2] or text
+        if len(text) <= room:
+            return text
+    if room <= 5:
+        return _first(text, room)
+    if name == "target":
+        end = (room - 3) // 3
+        return _first(text, room - 3 - end) + "..." + text[-end:]
+    return _first(text, room - 3) + "..."
+
+
+def _first(text: str, room: int) -> str:
+    """As much of the beginning of `text` as has room."""
+    while width(text) > room:
+        text = text[: min(len(text) - 1, room)]
+    return text
+
+
+def _shown(text: str) -> str:
+    return visible(text.encode("latin-1"))
+
+
+def _day(seconds: float) -> tuple[int, int]:
+    try:
+        return time.localtime(seconds)[0], time.localtime(seconds)[7]
+    except (OverflowError, ValueError, OSError):
+        return 0, 0
+
+
+def _clock(ns: int, *, dated: bool) -> str:
+    """A moment in local time, with the date or with milliseconds."""
+    try:
+        moment = time.localtime(ns // 10**9)
+    except (OverflowError, ValueError, OSError):  # a damaged file may say any time
+        return "-"
+    if dated:
+        return time.strftime("%Y-%m-%d %H:%M:%S", moment)
+    return f"{time.strftime('%H:%M:%S', moment)}.{ns // 10**6 % 1000:03}"
+
+
+def _worst(findings: Iterable[str]) -> str:
+    """The style of the worst of `findings`."""
+    found = {CATALOGUE[id].severity.value for id in findings if id in CATALOGUE}
+    worst = next((severity for severity in _WORST if severity in found), "note")
+    return worst if worst != "note" else "label"
+
+
+def entry_object(entry: Entry, facts: ConnectionFacts | None) -> dict[str, Any]:
+    """One exchange for programs; what did not happen is null. Octets of heads are latin-1 strings, times seconds."""
+    return {
+        "number": entry.number,
+        "connection": entry.connection,
+        "began_at": round(entry.began_ns / 1e9, 6),
+        "method": entry.method or None,
+        "target": entry.target or None,
+        "host": entry.host or None,
+        "status": entry.status or None,
+        "media_type": entry.type or None,
+        "outcome": entry.outcome,
+        "complete": entry.complete,
+        "rule": entry.rule or None,
+        "request": {"octets": entry.request_stop - entry.request_start, "content_octets": entry.request_content},
+        "response": {"octets": entry.response_stop - entry.response_start, "content_octets": entry.response_content},
+        "times": {
+            "sent": _seconds(entry.request_ns),
+            "first_byte": _seconds(entry.response_ns),
+            "total": _seconds(entry.ended_ns),
+        },
+        "findings": list(entry.findings),
+        "reconstructed": origin_object(facts),
+    }
+
+
+def _seconds(ns: int | None) -> float | None:
+    return None if ns is None else ns / 1e9
