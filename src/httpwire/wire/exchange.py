@@ -179,6 +179,11 @@ class Conversation:
         self._responses.pass_over(received)
         self.opened = opened
 
+    def leave_out(self, direction: Direction, count: int) -> None:
+        """The next `count` octets of a direction are whole messages that nobody has any more."""
+        (self._requests if direction is Direction.REQUEST else self._responses).pass_over(count)
+        self.opened = max(self.opened, 1)
+
     @property
     def framing(self) -> Framing | None:
         """How the answer that is coming is delimited, once its head is there."""

@@ -22,10 +22,12 @@ from httpwire.wire.framing import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from httpwire.wire.head import Head
 
+    #: The first octet that is missing, and the next one that is there.
+    Hole = tuple[int, int]
     #: The values of a row of `exchanges`.
     Row = tuple[object, ...]
 
@@ -33,12 +35,14 @@ UNDER_WAY = "under way"
 _EVENTS = 5_000  # that are read at once
 _SMALL = 8192  # octets of an event that are read along with it; of larger ones perhaps nothing has to be
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SEGMENT, _SENT_ALL, _ENDED, _END, _GAP = 0, 3, 4, 5, 8  # of schema.KINDS
+_SEGMENT, _SENT_ALL, _ENDED, _END = 0, 3, 4, 5  # of schema.KINDS
 _READ = f"""
-SELECT id, connection, direction, kind, at, length(data), CASE WHEN length(data) <= {_SMALL} THEN data END FROM events
+SELECT id, connection, direction, kind, at, start, length(data), CASE WHEN length(data) <= {_SMALL} THEN data END
+FROM events
 """
 _NEW = f"{_READ} WHERE id > ? ORDER BY id LIMIT {_EVENTS}"
 _AGAIN = f"{_READ} WHERE connection = ? AND +id > ? AND +id <= ? ORDER BY id"
+_ALL = f"{_READ} WHERE connection = ? ORDER BY id"
 _COLUMNS = INDEX["exchanges"].count(" NOT NULL") + 4  # with the number and the three times that may be null
 _KEEP = f"INSERT OR REPLACE INTO exchanges VALUES ({', '.join('?' * _COLUMNS)})"
 
@@ -52,6 +56,7 @@ class _Open:
         self.conversation = Conversation()
         self.sent = self.received = 0  # octets
         self.request_stop = self.response_stop = 0  # those of exchanges that are over
+        self.holes: tuple[deque[Hole], deque[Hole]] = (deque(), deque())  # where octets of each direction were removed
         self.numbers: deque[int] = deque()  # of exchanges that are under way
         self.known: deque[int] = deque()  # numbers that were given before, where it is read again
         self.counted = 0  # exchanges that have a number
@@ -62,9 +67,21 @@ class _Open:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is under way."""
+        """Whether nothing is under way, and nothing was told that has to be known until the end."""
         over = self.request_stop == self.sent and self.response_stop == self.received
-        return over and not self.numbers
+        return over and not self.numbers and not self.sent_all and self.ending is Ending.UNSEEN
+
+    def leave_out(self, direction: int, start: int) -> None:
+        """The octets of a direction go on at `start`: exchanges that were before it have been removed."""
+        side = Direction.RESPONSE if direction else Direction.REQUEST
+        reached = self.received if direction else self.sent
+        self.holes[direction].append((reached, start))
+        self.conversation.leave_out(side, start - reached)
+        self.counted = max(self.counted, 1)
+        if direction:
+            self.received = start
+        else:
+            self.sent = start
 
 
 class Index:
@@ -78,7 +95,7 @@ class Index:
         self._touched: dict[int, _Open] = {}
         self._gone: list[int] = []
         self._rows: dict[int, Row] = {}
-        self._dropped: list[int] = []
+        self._void: list[tuple[int, int]] = []
         self._at = (-1, -1)  # the last event that was read, and the generation of the index
         self._next = 0
         if not writable and self.behind:
@@ -113,9 +130,47 @@ class Index:
     def rebuild(self) -> None:
         """Forget all of it; `update` makes it again."""
         with writing(self._db):
-            for table in ("exchanges", "resume"):
+            for table in ("exchanges", "voids", "resume"):
                 self._db.execute(f"DELETE FROM {table}")
-            self._db.execute("UPDATE progress SET indexed = 0, generation = generation + 1")
+            self._db.execute("UPDATE progress SET indexed = 0, generation = generation + 1, next = 1")
+
+    def reread(self, connections: Iterable[int]) -> None:
+        """Exchanges of these connections were removed, in the transaction that is open; before it the index was up to
+        date. Read again what is left of them, under the numbers that it has. Raises sqlite3.Error."""
+        db = self._db
+        after, strange = self._next, False
+        for connection in connections:
+            state = self._begin_again(connection)
+            for event, _, direction, kind, *what in db.execute(_ALL, (connection,)):
+                self._take(state, event, direction, kind, *what)
+                if kind == _END:
+                    self._finish(state)
+                    break
+                if state.quiet:
+                    state.resume = event, state.sent, state.received, self._number_before(state)
+                if len(self._rows) > _EVENTS:
+                    self._put()
+                    self._rows.clear()
+            else:
+                self._touched[connection] = state
+                self._sketch(state)
+            strange = strange or bool(state.known)
+            self._put()
+            self._forget()
+        last = db.execute("SELECT ifnull(max(id), 0) FROM events").fetchone()[0]
+        db.execute("UPDATE progress SET indexed = ?, generation = generation + 1", (last,))
+        if strange or self._next != after:  # what is left reads as something else: numbers are given anew
+            self.rebuild()
+            self.update()
+
+    def _begin_again(self, connection: int) -> _Open:
+        db = self._db
+        (began,) = db.execute("SELECT began FROM connections WHERE number = ?", (connection,)).fetchone()
+        state = self._open[connection] = _Open(connection, began)
+        state.known.extend(self._numbers_of(connection, 0))
+        for table in ("exchanges", "voids", "resume"):
+            db.execute(f"DELETE FROM {table} WHERE connection = ?", (connection,))
+        return state
 
     def _progress(self) -> tuple[int, int]:
         indexed, generation = self._db.execute("SELECT indexed, generation FROM progress").fetchone()
@@ -127,14 +182,14 @@ class Index:
         if progress != self._at:  # another process was here
             self._open.clear()
             self._at = progress
-            self._next = (self._db.execute("SELECT max(number) FROM exchanges").fetchone()[0] or 0) + 1
+            self._next = self._db.execute("SELECT next FROM progress").fetchone()[0]
         rows = self._db.execute(_NEW, (self._at[0],)).fetchall()
-        for event, connection, direction, kind, at, size, data in rows:
+        for event, connection, direction, kind, at, start, size, data in rows:
             state = self._open.get(connection) or self._begin(connection)
             if state is None:
                 continue
             self._touched[connection] = state
-            self._take(state, event, direction, kind, at, size, data)
+            self._take(state, event, direction, kind, at, start, size, data)
             if kind == _END:
                 self._finish(state)
             elif state.quiet:
@@ -157,23 +212,30 @@ class Index:
         state.resume = event, sent, received, number
         state.sent = state.request_stop = sent
         state.received = state.response_stop = received
-        state.conversation.resume(sent, received, opened=int(number > 0))
+        state.conversation.resume(sent, received, opened=1 if number or sent or received else 0)
         state.counted = state.conversation.opened
         if number:
             state.last = db.execute("SELECT * FROM exchanges WHERE number = ?", (number,)).fetchone()
-        numbered = "SELECT number FROM exchanges WHERE connection = ? AND number > ? ORDER BY number"
-        state.known.extend(known for (known,) in db.execute(numbered, (connection, number)))
+        state.known.extend(self._numbers_of(connection, number))
         for missed, _, *what in db.execute(_AGAIN, (connection, event, self._at[0])):
             self._take(state, missed, *what)
         return state
 
+    def _numbers_of(self, connection: int, after: int) -> list[int]:
+        """The numbers above `after` that were given to a connection, in order."""
+        query = """SELECT number FROM exchanges WHERE connection = ?1 AND number > ?2
+        UNION SELECT number FROM voids WHERE connection = ?1 AND number > ?2 ORDER BY number"""
+        return [number for (number,) in self._db.execute(query, (connection, after))]
+
     def _take(
-        self, state: _Open, event: int, direction: int, kind: int, at: int, size: int, data: bytes | None
+        self, state: _Open, event: int, direction: int, kind: int, at: int, start: int, size: int, data: bytes | None
     ) -> None:
         """Read one event."""
         conversation = state.conversation
         if kind == _SEGMENT:
             side = Direction.RESPONSE if direction else Direction.REQUEST
+            if start > (state.received if direction else state.sent):
+                state.leave_out(direction, start)
             if data is None and conversation.opaque(side) < size:
                 data = self._db.execute("SELECT data FROM events WHERE id = ?", (event,)).fetchone()[0]
             if direction:
@@ -206,9 +268,9 @@ class Index:
                 state.numbers.append(state.known.popleft() if state.known else self._new_number())
 
     def _new_number(self) -> int:
-        taken = "SELECT max(last) FROM removed WHERE ? BETWEEN first AND last"
-        while (last := self._db.execute(taken, (self._next,)).fetchone()[0]) is not None:
-            self._next = last + 1
+        taken = "SELECT last FROM removed WHERE first <= ? ORDER BY first DESC LIMIT 1"  # none is in another
+        while (found := self._db.execute(taken, (self._next,)).fetchone()) and found[0] >= self._next:
+            self._next = found[0] + 1
         self._next += 1
         return self._next - 1
 
@@ -219,6 +281,8 @@ class Index:
     def _row(self, state: _Open, exchange: Exchange, outcome: str = "", more: tuple[str, ...] = ()) -> None:
         """Write down what is known of an exchange."""
         number = state.numbers.popleft()
+        state.request_stop = _behind(state.holes[0], state.request_stop)
+        state.response_stop = _behind(state.holes[1], state.response_stop)
         request, response = exchange.request, exchange.response
         head = request.head if request else None
         content = request.octets if request else 0
@@ -277,7 +341,7 @@ class Index:
             if not state.numbers:
                 state.numbers.append(self._new_number())
             self._row(state, exchange, more=tuple(more) if exchange is exchanges[-1] else ())
-        self._dropped += state.numbers
+        self._void += [(number, state.connection) for number in state.numbers]
         if state.last:
             self._rest(state, more if not exchanges else [])
         self._gone.append(state.connection)
@@ -299,21 +363,29 @@ class Index:
         """Put what was found into the file, unless another process has been faster."""
         for state in self._touched.values():
             self._sketch(state)
-        db = self._db
-        with writing(db):
+        with writing(self._db):
             if self._progress() == self._at:
-                db.executemany(_KEEP, self._rows.values())
-                db.executemany("DELETE FROM exchanges WHERE number = ?", ((number,) for number in self._dropped))
-                db.executemany("DELETE FROM resume WHERE connection = ?", ((number,) for number in self._gone))
-                db.executemany(
-                    "INSERT OR REPLACE INTO resume VALUES (?, ?, ?, ?, ?)",
-                    ((state.connection, *state.resume) for state in self._touched.values()),
-                )
-                db.execute("UPDATE progress SET indexed = ?", (event,))
+                self._put()
+                self._db.execute("UPDATE progress SET indexed = ?, next = ?", (event, self._next))
                 self._at = event, self._at[1]
+        self._forget()
+
+    def _put(self) -> None:
+        """Write what was found."""
+        db = self._db
+        db.executemany(_KEEP, self._rows.values())
+        db.executemany("DELETE FROM exchanges WHERE number = ?", ((number,) for number, _ in self._void))
+        db.executemany("INSERT OR REPLACE INTO voids VALUES (?, ?)", self._void)
+        db.executemany("DELETE FROM resume WHERE connection = ?", ((number,) for number in self._gone))
+        db.executemany(
+            "INSERT OR REPLACE INTO resume VALUES (?, ?, ?, ?, ?)",
+            ((state.connection, *state.resume) for state in self._touched.values()),
+        )
+
+    def _forget(self) -> None:
         self._rows.clear()
         self._touched.clear()
-        self._dropped.clear()
+        self._void.clear()
         self._gone.clear()
 
     def _sketch(self, state: _Open) -> None:
@@ -321,14 +393,23 @@ class Index:
         if not state.numbers:
             return
         numbers, before = state.numbers.copy(), (state.request_stop, state.response_stop, state.last)
+        holes = state.holes[0].copy(), state.holes[1].copy()
         for exchange in state.conversation.exchanges:
             if not state.numbers:
                 break
             self._row(state, exchange, UNDER_WAY)
+        self._void += [(number, state.connection) for number in state.numbers]
         if state.last is not before[2]:
             self._rest(state, [])
-        state.numbers = numbers
+        state.numbers, state.holes = numbers, holes
         state.request_stop, state.response_stop, state.last = before
+
+
+def _behind(holes: deque[Hole], offset: int) -> int:
+    """Where the octets go on that ended at `offset`."""
+    while holes and holes[0][0] <= offset:
+        offset = max(offset, holes.popleft()[1])
+    return offset
 
 
 def _ending(data: bytes) -> Ending:

@@ -97,11 +97,16 @@ INDEX = {
         event INTEGER NOT NULL,      -- the last one behind which nothing is under way
         request_offset INTEGER NOT NULL,
         response_offset INTEGER NOT NULL,
-        begun INTEGER NOT NULL       -- whether an exchange was seen before
+        number INTEGER NOT NULL      -- of the last exchange before that; 0: there was none
+    """,
+    "voids": """
+        number INTEGER PRIMARY KEY,  -- of what began like an exchange behind a tunnel, and was the tunnel's
+        connection INTEGER NOT NULL
     """,
     "progress": """
         indexed INTEGER NOT NULL,    -- the last event that was read
-        generation INTEGER NOT NULL  -- how often the index was begun anew
+        generation INTEGER NOT NULL, -- how often something of it was made anew
+        next INTEGER NOT NULL        -- the number of the next exchange, unless it was removed
     """,
 }
 _BY_ASKED = "CREATE INDEX exchanges_by_asked ON exchanges (asked)"
@@ -210,7 +215,6 @@ def _be_current(db: sqlite3.Connection, path: str) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
         for step in _STEPS[version:]:
             step(db)
-        db.execute(f"PRAGMA application_id = {APPLICATION}")
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 
@@ -236,19 +240,23 @@ def make_index(db: sqlite3.Connection, place: str = "main") -> None:
         db.execute(f"CREATE TABLE {place}.{table} ({columns})")
     db.execute(_BY_ASKED.replace("INDEX ", f"INDEX {place}."))
     db.execute(_BY_CONNECTION.replace("INDEX ", f"INDEX {place}."))
-    db.execute(f"INSERT INTO {place}.progress VALUES (0, 0)")
+    db.execute(f"INSERT INTO {place}.progress VALUES (0, 0, 1)")
 
 
 class writing:  # noqa: N801  # used as a statement
-    """A transaction that writes; it waits for those of others."""
+    """A transaction that writes, or a part of the one that is open; it waits for those of others."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._part = db.in_transaction
 
     def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+        if not self._part:
+            self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if self._part:
+            return
         if kind is None:
             self._db.execute("COMMIT")
         elif self._db.in_transaction:  # SQLite has ended it itself where the disk is full

@@ -116,6 +116,19 @@ class Appender:
         if batch.octets > _BATCH or len(batch.rows) > _ROWS:
             self._full()
 
+    def copy(self, connection: int, at_ns: int, direction: int, kind: int, data: bytes) -> None:
+        """An event as another capture has it: `direction` and `kind` are the numbers in its file. Raises SaveFailed."""
+        batch, counts = self._batch, self._counts[connection]
+        batch.rows.append((connection, direction, kind, at_ns, counts[direction], data))
+        batch.octets += len(data) + _EACH
+        if kind == KINDS[EventKind.SEGMENT]:
+            counts[direction] += len(data)
+        elif kind == KINDS[EventKind.END]:
+            batch.ended.append(connection)
+            del self._counts[connection]
+        if batch.octets > _BATCH or len(batch.rows) > _ROWS:
+            self._full()
+
     def _full(self) -> None:
         """There is enough to be written."""
         self.flush()
