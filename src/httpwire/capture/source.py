@@ -110,3 +110,43 @@ class Source:
         if self._watch:
             self._watch(self.offset + len(self._held) - self._at + len(block))
         return block
+
+
+class Unpacked(Source):
+    """What is compressed by gzip in `packed`, to which it belongs; offsets are those of what was compressed."""
+
+    def __init__(self, packed: Source) -> None:
+        import zlib
+
+        self.name = packed.name
+        self.path = ""
+        self.octets = None
+        self.offset = 0
+        self._watch = None
+        self._held = b""
+        self._at = 0
+        self._packed = packed
+        self._zlib = zlib
+        self._member = zlib.decompressobj(31)
+
+    def close(self) -> None:
+        self._packed.close()
+
+    def _block(self, count: int) -> bytes:
+        """The next octets. Raises RecordingUnreadable, RecordingBroken."""
+        while True:
+            if self._member.eof:
+                following = self._member.unused_data or self._packed.read(_BLOCK)
+                if not following.strip(b"\0"):  # padding, or the end
+                    return b""
+                self._member = self._zlib.decompressobj(31)
+            else:
+                following = self._member.unconsumed_tail or self._packed.read(_BLOCK)
+            if not following:
+                raise self._packed.broken(N_("what is compressed in it has no end"))
+            try:
+                block = self._member.decompress(following, max(count, _BLOCK))
+            except self._zlib.error as error:
+                raise self._packed.broken(N_("what is compressed in it can't be unpacked")) from error
+            if block:
+                return block

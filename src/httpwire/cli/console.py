@@ -22,20 +22,24 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _BATCH = 64 << 10  # characters that are written at once
+_USUAL = ("connected", "incomplete", "undecidable", "request")
 _COLOURS = {"error": "31", "warning": "33", "complete": "32", "incomplete": "31", "undecidable": "31"}
 
 
 class Console:
-    """Writes to `stream` in the translator's language; `quiet` keeps all but failures."""
+    """Writes to `stream` in the translator's language; `quiet` keeps all but failures. `labels` have to fit beside the
+    usual ones."""
 
-    def __init__(self, tr: Translator, *, stream: TextIO | None = None, quiet: bool = False) -> None:
+    def __init__(
+        self, tr: Translator, *, stream: TextIO | None = None, quiet: bool = False, labels: tuple[str, ...] = ()
+    ) -> None:
         self.tr = tr
         self.quiet = quiet
         self._stream = stream or sys.stderr
         self._redraws = on_terminal(self._stream)
         self._colour = self._redraws and colours_welcome()
         self._drawn = False
-        self._column = max(width(tr(label)) for label in ("connected", "incomplete", "undecidable", "request")) + 2
+        self._column = max(width(tr(label)) for label in (*_USUAL, *labels)) + 2
         self._coloured = {tr(label): code for label, code in _COLOURS.items()}
 
     @property

@@ -27,6 +27,11 @@ _VERBS = {
     "show": N_("make recorded requests and answers readable, to the last byte"),
     "lint": N_("say what is wrong with them, from the bytes to their meaning"),
     "diff": N_("tell what differs between two recordings, layer by layer"),
+    "convert": N_("turn a capture into another format, or the other way round"),
+    "extract": N_("write exchanges of a capture as plain files"),
+    "merge": N_("append captures to another one, in order of time"),
+    "rm": N_("remove exchanges from a capture, for good"),
+    "index": N_("make the index of a capture anew, or check it"),
     "demo": N_("see the whole loop: a request recorded, sent, and its answer served"),
 }
 
@@ -92,6 +97,26 @@ def _run(words: list[str], tr: Translator) -> int:
         from httpwire.cli import diff
 
         return diff.run(words[1:], tr)
+    if name == "convert":
+        from httpwire.cli import convert
+
+        return convert.run(words[1:], tr)
+    if name == "extract":
+        from httpwire.cli import extract
+
+        return extract.run(words[1:], tr)
+    if name == "merge":
+        from httpwire.cli import merge
+
+        return merge.run(words[1:], tr)
+    if name == "rm":
+        from httpwire.cli import rm
+
+        return rm.run(words[1:], tr)
+    if name == "index":
+        from httpwire.cli import index
+
+        return index.run(words[1:], tr)
     if name == "demo":
         from httpwire.cli import demo
 

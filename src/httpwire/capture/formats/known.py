@@ -14,6 +14,7 @@ from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 GZIP = b"\x1f\x8b"
@@ -21,7 +22,7 @@ GZIP = b"\x1f\x8b"
 
 class Format(Record):
     """A format called `name`; `endings` are those of its files, `module` reads and writes it (none: the capture
-    itself); `reads` and `writes` say in which directions. One with an ending ".gz" takes compressed files itself."""
+    itself); `reads` and `writes` say in which directions."""
 
     __slots__ = ()
     FIELDS = ("name", "endings", "module", "reads", "writes")
@@ -53,8 +54,8 @@ _HERE = "httpwire.capture.formats"
 FORMATS = (
     CAPTURE,
     Format("pcap", (".pcapng", ".pcap", ".cap"), f"{_HERE}.pcap.format"),
-    Format("warc", (".warc", ".warc.gz"), f"{_HERE}.warc"),
-    Format("gor", (".gor", ".gor.gz"), f"{_HERE}.gor"),
+    Format("warc", (".warc",), f"{_HERE}.warc.format"),
+    Format("gor", (".gor",), f"{_HERE}.gor"),
     Format("burp", (".burp.xml",), f"{_HERE}.burp"),
     Format("zap", (".zap.txt",), f"{_HERE}.zap"),
     Format("har", (".har",), f"{_HERE}.har.format"),
@@ -100,12 +101,24 @@ def says(origin: str, cost: str) -> str:
     if cost in _SHARED:
         return _SHARED[cost]
     known = by_name(origin)
-    for way in ("read", "write") if known and known.module else ():
-        try:
-            module = known.load(way)  # type: ignore[union-attr]  # there is one
-        except ImportError:
-            continue  # a capture of a format that was installed elsewhere
+    for module in _modules(known.module) if known and known.module else ():
         for value in vars(module).values():
             if isinstance(value, Cost) and value.id == cost:
                 return value.says
     return cost
+
+
+def _modules(name: str) -> Iterator[ModuleType]:
+    """The module `name`, and where it is the door of a package, the others there; those that can be imported."""
+    package, _, last = name.rpartition(".")
+    names = [name]
+    if last == "format":
+        import pkgutil
+
+        folders = import_module(package).__path__
+        names += [f"{package}.{found.name}" for found in pkgutil.iter_modules(folders) if found.name != last]
+    for each in names:
+        try:
+            yield import_module(each)
+        except ImportError:  # of a library that is not installed here
+            continue

@@ -99,12 +99,11 @@ class Chosen:
         """The numbers: the first and the last of each run."""
         first = last = 0
         for (number,) in self._db.execute("SELECT number FROM chosen ORDER BY number"):
-            if number != last + 1:
-                if last:
-                    yield first, last
-                first = number
-            last = number
-        if last:
+            if first and number != last + 1:
+                yield first, last
+                first = 0
+            first, last = first or number, number
+        if first:
             yield first, last
 
 

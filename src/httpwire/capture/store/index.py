@@ -86,9 +86,9 @@ class _Open:
 
 class Index:
     """Keeps the index of the capture `db` at `path` up to date. `writable`: in the file, for all; else for this process
-    alone."""
+    alone; `anew`: there beside what is in the file, and of all events."""
 
-    def __init__(self, db: sqlite3.Connection, path: str, *, writable: bool) -> None:
+    def __init__(self, db: sqlite3.Connection, path: str, *, writable: bool, anew: bool = False) -> None:
         self._db = db
         self._path = path
         self._open: dict[int, _Open] = {}
@@ -98,7 +98,7 @@ class Index:
         self._void: list[tuple[int, int]] = []
         self._at = (-1, -1)  # the last event that was read, and the generation of the index
         self._next = 0
-        if not writable and self.behind:
+        if anew or (not writable and self.behind):
             make_index(db, "temp")
 
     @property

@@ -1,0 +1,197 @@
+"""What the verbs around whole captures share: opening them, what was asked of them, and their account at the end.
+
+In: Arguments. Out: captures with their exchanges chosen; labelled lines on standard error or one JSON object
+on standard output; the exit status.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+
+from httpwire.capture.formats.conversion import Input
+from httpwire.capture.store.capture import Capture
+from httpwire.capture.store.copying import Original, copy
+from httpwire.capture.store.signature import is_capture
+from httpwire.capture.store.writing import Appender
+from httpwire.capture.toll import Toll
+from httpwire.cli.console import Console, say
+from httpwire.cli.interrupts import Interrupts
+from httpwire.cli.options import Arguments, Option
+from httpwire.cli.progress import Meter
+from httpwire.cli.status import ExitStatus, of_error
+from httpwire.errors import HttpwireError, OutputUnwritable, RecordingBroken, UsageError
+from httpwire.language import N_, Translator
+from httpwire.views.outcome import name_of
+from httpwire.views.toll import LABELS, toll_lines, toll_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from httpwire.capture.store.query import Query
+
+
+QUIET = Option("quiet", "q", "", N_("say nothing but failures"))
+JSON = Option("json", "", "", N_("the account as one JSON object on standard output"))
+
+
+class Work:
+    """One run of such a verb: `toll` is what it costs, `lines` and `last` what is told in the end, before and
+    behind that, `report` the JSON object. What
+    failed without stopping it is put into `error`."""
+
+    def __init__(self, arguments: Arguments, tr: Translator) -> None:
+        self.arguments = arguments
+        self.tr = tr
+        self.json = arguments.has("json")
+        labels = (*LABELS, "index", "note")
+        self.console = Console(tr, quiet=arguments.has("quiet") or self.json, labels=labels)
+        self.toll = Toll()
+        self.lines: list[tuple[str, str]] = []
+        self.last: list[tuple[str, str]] = []
+        self.report: dict[str, Any] = {}
+        self.error: HttpwireError | None = None
+        self.to_stdout = False  # what is written goes there, and the report elsewhere
+
+    def meter(self, label: str, *, octets: bool = False) -> Meter | None:
+        """A bar for work called `label`, where somebody can see it."""
+        return Meter(self.console, label, octets=octets) if self.console.live else None
+
+    def note(self, text: str) -> None:
+        """Tell what should be known before it is done."""
+        self.console.lines([(self.tr("note"), text)])
+
+    def run(self) -> int:
+        """Do it; gives the exit status."""
+        try:
+            with Interrupts() as interrupts:
+                interrupts.at_once(self.do)
+        except HttpwireError as caught:
+            self.error = caught
+        self.console.draw("")
+        self.finish()
+        status = of_error(self.error) if self.error else self.status
+        self.console.lines([*self.lines, *toll_lines(self.toll, self.tr), *self.last])
+        if self.error:
+            error, tr = self.error, self.tr
+            self.console.failure([error.sentence(tr), *self.kept(), error.advice(tr)])
+        if self.json:
+            self._say_json(status)
+        return status
+
+    @contextlib.contextmanager
+    def source(
+        self, name: str, filters: list[str], *, asked: str = "", beside: str = "", keylog: str = ""
+    ) -> Iterator[tuple[Capture, Query]]:
+        """What is called `name`, as a capture with its index up to date, and what was asked of it: the numbers behind
+        #, and `filters`. Another format is read into a capture of its own, beside the file `beside`, for as long as
+        this context lasts. `asked` and `keylog` are the values of options.
+
+        Raises RecordingUnreadable, RecordingBroken, OutputUnwritable, SaveFailed, UsageError."""
+        from httpwire.capture.named import open_capture
+        from httpwire.capture.store.query import Query
+
+        query = Query(filters)  # what is wrong with it is told before anything is read
+        if asked in ("", "hwire") and names_exchanges(name):
+            capture, picked = open_capture(name)
+            with capture:
+                capture.index.update(self.meter(self.tr("reading the exchanges")))
+                yield capture, Query([*picked, *filters]) if picked else query
+            return
+        with self.given(name, asked, keylog) as given, temporary_folder(beside) as folder:
+            path = os.path.join(folder, "a.hwire")
+            if given.format.module:
+                with Appender(path) as sink:
+                    self.bring_in(given, sink, keylog)
+            else:
+                given.copy_to(path)
+            with Capture(path) as capture:
+                capture.index.update(self.meter(self.tr("reading the exchanges")))
+                yield capture, query
+
+    @contextlib.contextmanager
+    def given(self, name: str, asked: str, keylog: str = "") -> Iterator[Input]:
+        """A file that is to be read. Raises RecordingUnreadable, UsageError."""
+        given = Input(name, asked, watch=self.meter(self.tr("reading"), octets=True))
+        try:
+            if keylog and given.format.name != "pcap":
+                raise UsageError(N_("--keylog is for packet captures, and {path} is none"), path=name)
+            if given.misnamed:
+                path, format = name_of(name, self.tr), given.format.name
+                self.note(self.tr("{path} is read as {format}: so its content says", path=path, format=format))
+            yield given
+        finally:
+            given.close()
+
+    def bring_in(self, given: Input, sink: Appender, keylog: str = "") -> None:
+        """Read all of it into `sink`, or as much as can be read: what is damaged is told in the end.
+
+        Raises RecordingUnreadable, SaveFailed."""
+        try:
+            if given.format.module:
+                given.read_into(sink, self.toll, keylog)
+                return
+            with temporary_folder("") as folder:
+                path = os.path.join(folder, "a.hwire")
+                given.copy_to(path)
+                with Capture(path) as capture:
+                    copy([Original(capture)], sink)
+        except RecordingBroken as error:
+            self.error = error
+
+    status: int = ExitStatus.DONE
+
+    def do(self) -> None:
+        """What the verb does. Raises HttpwireError."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Put together what is to be told."""
+
+    def kept(self) -> Iterator[str]:
+        """What was kept, where it failed."""
+        yield from ()
+
+    def _say_json(self, status: int) -> None:
+        failure = self.error and {"kind": type(self.error).__name__, "message": str(self.error)}
+        made = {"exit_status": status, "error": failure, **self.report, **toll_object(self.toll)}
+        text = json.dumps(made) + "\n"
+        if self.to_stdout:
+            sys.stderr.write(text)
+        else:
+            say(text)
+
+
+def names_exchanges(name: str) -> bool:
+    """Whether `name` is a capture, or one with numbers behind it."""
+    path, mark, _ = name.rpartition("#")
+    return is_capture(name) or bool(mark and not os.path.lexists(name) and is_capture(path))
+
+
+@contextlib.contextmanager
+def temporary_folder(beside: str) -> Iterator[str]:
+    """A folder that is removed in the end: where TMPDIR says, else beside the file `beside`.
+
+    Raises OutputUnwritable."""
+    import tempfile
+
+    place = None if os.environ.get("TMPDIR") or not beside else os.path.dirname(os.path.abspath(beside))
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=".httpwire-", dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputUnwritable(path=place or "TMPDIR", why=error.strerror or str(error), errno=error.errno) from error
+    with folder as path:
+        yield path
+
+
+def operands(arguments: Arguments, least: int, usage: str, hint: str) -> list[str]:
+    """The operands, of which there have to be `least`. Raises UsageError."""
+    if len(arguments.operands) < least:
+        raise UsageError(usage, hint=hint)
+    if "" in arguments.operands:
+        raise UsageError(N_("an argument is empty"), hint=hint)
+    return arguments.operands
