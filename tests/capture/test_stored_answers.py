@@ -14,7 +14,10 @@ from httpwire.capture.faults import Faults
 from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.store.answers import StoredAnswers
+from httpwire.capture.traffic import ConnectionFacts
 from httpwire.errors import AnswerUnreadable
+from httpwire.language import Translator
+from httpwire.views.visits import answers_lines
 from httpwire.wire.element import Direction
 from httpwire.wire.head import Head
 from httpwire.wire.message import Message
@@ -119,3 +122,27 @@ class TestOneCapture:
         path = capture_of(tmp_path / "a.hwire", [(asking("GET /"), ok(b"1"))])
         with pytest.raises(AnswerUnreadable, match="by itself"):
             open_answers([str(path), str(path)])
+
+    def test_one_exchange_answers_every_request(self, tmp_path: Path) -> None:
+        path = capture_of(tmp_path / "a.hwire", [(asking("GET /"), ok(b"1")), (asking("GET /b"), ok(b"2"))])
+        answers, _ = open_answers([f"{path}#2"])
+        assert octets_of(answers.choose(head_of(asking("POST /other")))) == ok(b"2")
+        assert octets_of(answers.single) == ok(b"2")
+        answers.close()
+
+    def test_some_exchanges_answer_their_requests(self, tmp_path: Path) -> None:
+        pairs = [(asking(f"GET /{n}"), ok(b"%d" % n)) for n in range(1, 6)]
+        path = capture_of(tmp_path / "a.hwire", pairs)
+        answers, _ = open_answers([f"{path}#2-3,5"])
+        given = [octets_of(answers.choose(head_of(request))) for request, _ in pairs]
+        assert given == [None, ok(b"2"), ok(b"3"), None, ok(b"5")]
+        assert answers.count == 3
+        answers.close()
+
+    def test_what_was_made_again_says_so(self, tmp_path: Path) -> None:
+        facts = ConnectionFacts(0, origin="har", reconstructed=("har-octets",))
+        path = capture_of(tmp_path / "a.hwire", [(asking("GET /"), ok(b"1"))], facts=facts)
+        answers, _ = open_answers([str(path)])
+        told = dict(answers_lines(answers, [], Translator(), notes=False))
+        assert "reconstructed from har" in told["not the wire's"]
+        answers.close()

@@ -167,6 +167,12 @@ def open_given(word: str) -> Given:
     return GivenExchanges(word, path, picked, side)
 
 
+def names_exchanges(name: str) -> bool:
+    """Whether `name` is a capture, or one with numbers behind it."""
+    path, mark, _ = name.rpartition("#")
+    return is_capture(name) or bool(mark and not os.path.lexists(name) and is_capture(path))
+
+
 def open_capture(word: str) -> tuple[Capture, list[str]]:
     """Open the capture that `word` names, with the filter that its numbers are. Raises as open_given."""
     from httpwire.capture.store.capture import Capture

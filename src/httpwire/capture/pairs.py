@@ -11,8 +11,8 @@ import os
 from collections import deque
 
 from httpwire.capture.answers import Answer, Answers
+from httpwire.capture.named import names_exchanges
 from httpwire.capture.raw import Outgoing
-from httpwire.capture.store.signature import is_capture
 from httpwire.capture.times import read_times
 from httpwire.errors import AnswerUnreadable, RecordingUnreadable
 from httpwire.language import N_
@@ -22,18 +22,23 @@ from httpwire.wire.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from httpwire.wire.stream import Event
 
 
-def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, list[tuple[str, str]]]:
+def open_answers(
+    paths: list[str], *, times: bool = False, progress: Callable[[int, int], None] | None = None
+) -> tuple[Answers, list[tuple[str, str]]]:
     """The answers in files and folders, and the files that are left out, each with the reason (a message id).
 
     A single file answers every request. Of several, and in folders, each belongs to the request whose file lies beside
-    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. A capture is served by itself, and has the times of
-    its answers. `times`: with the times beside files. Raises AnswerUnreadable, RecordingUnreadable, RecordingBroken.
+    it: NAME_send.EXT to NAME_recv.EXT, NAME.http to NAME.response. A capture, or exchanges of one, are served by
+    themselves; `progress` is told how much of it has been read, of how much. `times`: with when octets came. Raises
+    AnswerUnreadable, RecordingUnreadable, RecordingBroken.
     """
-    if any(map(is_capture, paths)):
-        return _open_capture(paths, times=times), []
+    if any(map(names_exchanges, paths)):
+        return _open_capture(paths, times=times, progress=progress), []
     opened: list[Answer] = []
     others: list[Answer] = []
     left_out: list[tuple[str, str]] = []
@@ -66,17 +71,17 @@ def open_answers(paths: list[str], *, times: bool = False) -> tuple[Answers, lis
 
 def holds_many(path: str) -> bool:
     """Whether there may be several answers at `path`, each for its request."""
-    return os.path.isdir(path) or is_capture(path)
+    return os.path.isdir(path) or names_exchanges(path)
 
 
-def _open_capture(paths: list[str], *, times: bool) -> Answers:
+def _open_capture(paths: list[str], *, times: bool, progress: Callable[[int, int], None] | None) -> Answers:
     if len(paths) > 1:
         why = N_("a capture is served by itself, without other files")
         hint = N_("httpwire merge puts several captures into one")
-        raise AnswerUnreadable(path=next(filter(is_capture, paths)), why=why, hint=hint)
+        raise AnswerUnreadable(path=next(filter(names_exchanges, paths)), why=why, hint=hint)
     from httpwire.capture.store.answers import StoredAnswers
 
-    return StoredAnswers(paths[0], times=times)
+    return StoredAnswers(paths[0], times=times, progress=progress)
 
 
 def _answers_in(folder: str) -> tuple[list[str], list[tuple[str, str]]]:

@@ -12,9 +12,9 @@ import os
 import sys
 
 from httpwire.capture.formats.conversion import Input
+from httpwire.capture.named import names_exchanges
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.copying import Original, copy
-from httpwire.capture.store.signature import is_capture
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
 from httpwire.cli.console import Console, say
@@ -164,12 +164,6 @@ class Work:
             sys.stderr.write(text)
         else:
             say(text)
-
-
-def names_exchanges(name: str) -> bool:
-    """Whether `name` is a capture, or one with numbers behind it."""
-    path, mark, _ = name.rpartition("#")
-    return is_capture(name) or bool(mark and not os.path.lexists(name) and is_capture(path))
 
 
 @contextlib.contextmanager

@@ -13,13 +13,14 @@ import sys
 from httpwire.capture.formats.conversion import Counted, write
 from httpwire.capture.formats.known import FORMATS, by_name, by_path
 from httpwire.capture.live import is_folder
+from httpwire.capture.named import names_exchanges
 from httpwire.capture.raw import BLOCK, Saving, descriptor_of, same_file
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.chosen import Chosen
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.signature import is_capture
 from httpwire.capture.store.writing import Appender
-from httpwire.cli.captures import JSON, QUIET, Work, names_exchanges, operands, temporary_folder
+from httpwire.cli.captures import JSON, QUIET, Work, operands, temporary_folder
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.status import ExitStatus

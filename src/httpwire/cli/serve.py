@@ -19,6 +19,7 @@ from httpwire.capture.pairs import open_answers
 from httpwire.capture.raw import Outgoing
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
+from httpwire.cli.progress import Meter
 from httpwire.cli.record import check_output
 from httpwire.cli.serving import LISTEN, SHARED, Serving
 from httpwire.cli.status import ExitStatus
@@ -83,11 +84,14 @@ def run(words: list[str], tr: Translator) -> int:
         raise UsageError(N_("serve needs a recorded answer"), hint=N_("for example: httpwire serve client_recv.txt"))
     faults = faults_of(arguments)
     count = arguments.number("count", 0, least=1) if arguments.has("count") else None
-    answers, left_out = open_answers(arguments.operands, times=faults.timing)
+    serving = Serving(arguments, tr)
+    console = serving.console
+    progress = Meter(console, tr("reading the exchanges")) if console.live else None
+    answers, left_out = open_answers(arguments.operands, times=faults.timing, progress=progress)
+    console.draw("")
     try:
         answers.use(faults)
         answers.require_times()
-        serving = Serving(arguments, tr)
         output = arguments.last("record")
         if arguments.has("record"):
             check_output(arguments, "--record", output, answers)

@@ -10,6 +10,7 @@ from httpwire.capture.arrival import Arrival, is_request
 from httpwire.capture.model import Ending
 from httpwire.language import N_, Translator
 from httpwire.views.account import finding_lines
+from httpwire.views.origin import LABEL, origin_told
 from httpwire.views.outcome import bytes_of, end_of, name_of, path_of
 from httpwire.views.text import printable, visible
 from httpwire.wire.element import Direction
@@ -62,6 +63,8 @@ def answers_lines(
             yield tr("answer"), tr("{name}: {status}, {size}, to {asked}", **facts, status=status)
         else:
             yield tr("answer"), tr("{name}: {size}, to {asked}", **facts)
+        if reconstructed := origin_told(answer.source.facts, tr):
+            yield tr(LABEL), reconstructed
         yield "", tr(_then(answer))
         if answer.faults.cut_at is not None and not answer.is_cut:
             yield tr("warning"), tr("it has fewer than {n} bytes: it goes out whole", n=f"{answer.faults.cut_at:,}")

@@ -1,7 +1,8 @@
 """The answers of a capture, to be served again: which of its exchanges a request gets.
 
-In: the path of a capture, as it is when it is opened, and heads of requests. Out: Answers, by the same
-rules as those from files; only those that were used last are held, and everything else stays in the file.
+In: a capture as it is when it is opened, with numbers behind its name or without, and heads of requests. Out:
+Answers, by the same rules as those from files; only those that were used last are held, and everything else
+stays in the file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from itertools import islice
 
 from httpwire.capture.answers import Answer, Answers, asked_of, origin_form
 from httpwire.capture.faults import NO_FAULTS, Faults
-from httpwire.capture.store.capture import Capture
+from httpwire.capture.named import open_capture
+from httpwire.capture.store.filters import condition_of
 from httpwire.capture.store.index import UNDER_WAY
 from httpwire.capture.store.schema import asked_for
 from httpwire.errors import AnswerUnreadable
@@ -23,7 +25,7 @@ from httpwire.wire.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from httpwire.capture.store.entry import Entry
 
@@ -35,24 +37,28 @@ _ANSWERED = f"number <= ? AND response_stop > response_start AND outcome <> '{UN
 
 
 class StoredAnswers(Answers):
-    """The answers in the capture at `path`. What is appended to it from now on is not among them. `times`: with when
-    their octets came."""
+    """The answers in the capture that `word` names, as CAPTURE or CAPTURE#1-9; one alone, as CAPTURE#3, is for every
+    request. What is appended to it from now on is not among them. `times`: with when their octets came; `progress`
+    is told how much of the capture has been read, of how much."""
 
-    def __init__(self, path: str, *, times: bool) -> None:
-        """Raises AnswerUnreadable, RecordingUnreadable, RecordingBroken."""
+    def __init__(self, word: str, *, times: bool, progress: Callable[[int, int], None] | None = None) -> None:
+        """Raises AnswerUnreadable, RecordingUnreadable, RecordingBroken, UsageError."""
         super().__init__()
-        self._capture = Capture(path)
+        self._capture, picked = open_capture(word)
         self._times = times
         self._faults = NO_FAULTS
         self._held: OrderedDict[int, Answer] = OrderedDict()
         self._octets = 0  # of those that are held
         self._given: dict[Asked, tuple[int, bool]] = {}  # the number given last, and whether it is the last one
         try:
-            self._capture.update()
-            self._last = self._capture.last
-            self._count = self._capture.count(_ANSWERED, (self._last,))
+            self._capture.index.update(progress)
+            conditions = [condition_of(each, 0) for each in picked]
+            self._where = " AND ".join((_ANSWERED, *(f"({condition.sql})" for condition in conditions)))
+            self._values = (self._capture.last, *(value for condition in conditions for value in condition.values))
+            self._count = self._capture.count(self._where, self._values)
             if not self._count:
-                raise AnswerUnreadable(path=path, why=N_("there is no answer in this capture"))
+                raise AnswerUnreadable(path=word, why=N_("there is no answer in this capture"))
+            self._is_single = bool(picked) and self._count == 1
         except BaseException:
             self._capture.close()
             raise
@@ -62,7 +68,7 @@ class StoredAnswers(Answers):
         return self._count
 
     def first(self, count: int) -> list[Answer]:
-        return [self._answer(entry) for entry in islice(self._capture.exchanges(_ANSWERED, (self._last,)), count)]
+        return [self._answer(entry) for entry in islice(self._capture.exchanges(self._where, self._values), count)]
 
     def use(self, faults: Faults) -> None:
         self._faults = faults
@@ -71,9 +77,11 @@ class StoredAnswers(Answers):
 
     @property
     def single(self) -> Answer | None:
-        return None
+        return self.first(1)[0] if self._is_single else None
 
     def choose(self, head: Head) -> Answer | None:
+        if self._is_single:
+            return self.single
         asked = asked_of(head)
         found = self._next(asked)
         if not found and asked[0] == b"HEAD":
@@ -106,9 +114,9 @@ class StoredAnswers(Answers):
     def _recorded(self, asked: tuple[bytes, bytes, bytes | None], after: int) -> Iterator[Entry]:
         """The exchanges behind number `after` for a method, a target, and a host or any, in order."""
         method, target, host = asked
-        where = f"asked = ? AND method = ? AND number > ? AND {_ANSWERED}"
+        where = f"asked = ? AND method = ? AND number > ? AND {self._where}"
         key = asked_for(method.decode("latin-1"), target.decode("latin-1"))
-        for entry in self._capture.exchanges(where, (key, method.decode("latin-1"), after, self._last)):
+        for entry in self._capture.exchanges(where, (key, method.decode("latin-1"), after, *self._values)):
             own = entry.host.encode("latin-1")
             if host in (None, own) and origin_form(method, entry.target.encode("latin-1"), own)[0] == target:
                 yield entry
@@ -117,8 +125,10 @@ class StoredAnswers(Answers):
         """The answer of an exchange, from those that are held or from the file."""
         answer = self._held.get(entry.number)
         if answer is None:
+            source = self._capture.octets(entry, Direction.RESPONSE)
+            source.facts = self._capture.facts(entry.connection)
             answer = self._held[entry.number] = Answer(
-                self._capture.octets(entry, Direction.RESPONSE),
+                source,
                 request=self._request(entry),
                 times=self._capture.times(entry) if self._times else (),
                 faults=self._faults,

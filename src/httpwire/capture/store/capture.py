@@ -109,12 +109,12 @@ class Capture:
     def count(self, where: str = "", values: Iterable[object] = ()) -> int:
         """How many exchanges there are, of those for which `where` holds, as in `exchanges`."""
         condition = f" WHERE {where}" if where else ""
-        return int(next(self._rows(f"SELECT count(*) FROM exchanges{condition}", tuple(values)))[0])
+        return int(self.ask(f"SELECT count(*) FROM exchanges{condition}", tuple(values)))
 
     @property
     def last(self) -> int:
         """The highest number of an exchange; 0 where there is none."""
-        return next(self._rows("SELECT max(number) FROM exchanges"))[0] or 0
+        return self.ask("SELECT max(number) FROM exchanges") or 0
 
     def entry(self, number: int) -> Entry | None:
         """The exchange with that number; None where there is none."""
@@ -135,7 +135,7 @@ class Capture:
         out_ns = entry.began_ns - began_ns + (entry.request_ns or 0)
         found: list[tuple[float, int]] = []
         where = (entry.connection, DIRECTIONS[Direction.RESPONSE], entry.response_start, entry.response_stop)
-        for at_ns, stop in self._rows(_REACHED, where):
+        for at_ns, stop in self.rows(_REACHED, where):
             since = max((at_ns - out_ns) / 1e9, found[-1][0] if found else 0.0)
             found.append((since, min(stop, entry.response_stop) - entry.response_start))
         return tuple(found)

@@ -11,7 +11,7 @@ import sqlite3
 import time
 
 from httpwire.capture.model import EventKind
-from httpwire.capture.store.signature import APPLICATION, is_capture
+from httpwire.capture.store.signature import is_capture
 from httpwire.errors import OutputUnwritable, RecordingBroken, RecordingUnreadable
 from httpwire.language import N_
 from httpwire.wire.element import Direction
