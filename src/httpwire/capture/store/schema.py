@@ -11,7 +11,7 @@ import sqlite3
 import time
 
 from httpwire.capture.model import EventKind
-from httpwire.capture.store.signature import is_capture
+from httpwire.capture.store.signature import APPLICATION, is_capture
 from httpwire.errors import OutputUnwritable, RecordingBroken, RecordingUnreadable
 from httpwire.language import N_
 from httpwire.wire.element import Direction
@@ -215,6 +215,7 @@ def _be_current(db: sqlite3.Connection, path: str) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
         for step in _STEPS[version:]:
             step(db)
+        db.execute(f"PRAGMA application_id = {APPLICATION}")
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 
