@@ -1,8 +1,9 @@
 """The benchmarks: httpwire and its peers side by side in one run, as ratios. Nothing passes or fails here.
 
-    python bench/run.py [start] [large] [parsing] [reading] [serving] [--gib N] [--seconds N]
+    python bench/run.py [start] [large] [parsing] [reading] [captures] [serving] [--gib N] [--seconds N] [--count N]
 
-`serving` is keepalive, differing, secure, file, upload and idle, which can be asked for one by one.
+`--count` is how many exchanges `captures` makes. `serving` is keepalive, differing, secure, file, upload and idle,
+which can be asked for one by one.
 
 Run it with the interpreter of an environment that has httpwire[bench]. Peers that are missing are left out and named.
 """
@@ -24,9 +25,10 @@ from measure import HTTPIE, HTTPWIRE, Command, installed, side_by_side, table
 from origins import SMALL, large, repeated, serving, small
 from reading import reading
 from serving import PARTS, serve
+from storing import captures
 
 _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
-_SECTIONS = ("start", "large", "parsing", "reading", "serving", *PARTS)
+_SECTIONS = ("start", "large", "parsing", "reading", "captures", "serving", *PARTS)
 
 
 def start(folder: Path) -> None:
@@ -168,6 +170,8 @@ def main() -> None:
             parsing(folder)
         if "reading" in wanted:
             reading(folder)
+        if "captures" in wanted:
+            captures(folder, _number(words, "--count", 1_000_000))
         parts = [part for part in PARTS if part in wanted or "serving" in wanted]
         if parts:
             serve(folder, parts, gib, _number(words, "--seconds", 3))

@@ -164,6 +164,7 @@ def _recording(folder: Path) -> list[_Server]:
         _Server("httpwire serve", _httpwire(answer)),
         _Server("httpwire serve --record FILE", kept(".http")),
         _Server("httpwire serve --record DIR/", kept("/")),
+        _Server("httpwire serve --record CAPTURE", kept(".hwire")),
     ]
 
 
@@ -222,7 +223,7 @@ def _keepalive(folder: Path, seconds: int) -> None:
 
 
 def _tell_recording(folder: Path, by_name: dict[str, _Server], ours: _Server) -> None:
-    for option in ("--record FILE", "--record DIR/"):
+    for option in ("--record FILE", "--record DIR/", "--record CAPTURE"):
         server = by_name[f"httpwire serve {option}"]
         clock, core = 1 - server.rate / ours.rate, 1 - server.capacity / ours.capacity
         print(f"{option} costs {clock:.0%} by the clock, {core:.0%} by processor time (goal <= 30%)")
