@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _KINDS = {number: kind for kind, number in KINDS.items()}
 _DIRECTIONS = {number: direction for direction, number in DIRECTIONS.items()}
-_ROWS = 256  # that are fetched at once
 _EXCHANGE = (
     "SELECT number, connection, request_start, request_stop, response_start, final_start, response_stop, "
     "request_content, response_content, began, request_ns, response_ns, ended_ns, method, target, host, status, "
@@ -88,9 +87,10 @@ class Capture:
         rows = self.rows(f"SELECT * FROM connections WHERE reconstructed != '' AND {asked}", numbers)
         return {row[0]: _facts(row) for row in rows}
 
-    def connections(self) -> Iterator[int]:
-        """The numbers of all connections, in order."""
-        return (number for (number,) in self.rows("SELECT number FROM connections ORDER BY number"))
+    def connections(self, *, by_time: bool = False) -> Iterator[int]:
+        """The numbers of all connections, in order, or in that in which they began."""
+        order = "began, number" if by_time else "number"
+        return (number for (number,) in self.rows(f"SELECT number FROM connections ORDER BY {order}"))
 
     def events(self, connection: int) -> Iterator[WireEvent]:
         """What happened on a connection, in order; `at_ns` is ns since it began. Events of kinds that a newer httpwire
@@ -152,9 +152,7 @@ class Capture:
     def rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
         """The rows that an SQL query gives."""
         try:
-            cursor = self.db.execute(query, values)
-            while rows := cursor.fetchmany(_ROWS):
-                yield from rows
+            yield from self.db.execute(query, values)  # one by one: a row may have a MiB
         except sqlite3.Error as error:
             raise broken(self.path, error) from error
 
