@@ -23,7 +23,7 @@ class Packet:
 
 @dataclass
 class Stream:
-    """One connection: the octets of each direction, None where some are missing; `log` has (side, octets) as they came."""
+    """One connection; `log` has (side, octets) as they came, None for octets that are missing."""
 
     packets: list[Packet] = field(default_factory=list)
     log: list[tuple[int, bytes | None]] = field(default_factory=list)
@@ -66,7 +66,7 @@ def options(octets: bytes) -> dict[int, bytes]:
 def checksum(octets: bytes) -> int:
     """As RFC 1071 has it, word by word: 0 over what holds a right one."""
     octets += bytes(len(octets) % 2)
-    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f">{len(octets) // 2}H", octets))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF
@@ -99,29 +99,29 @@ def packet(body: bytes) -> Packet:
 
 
 def streams(octets: bytes) -> list[Stream]:
-    """The connections, in the order of their SYNs. Nothing in them may be out of order, sent twice or acknowledged unseen."""
+    """The connections, by their SYNs. Nothing in them may be out of order, sent twice or acknowledged unseen."""
     found: list[Stream] = []
-    known: dict[frozenset[tuple[bytes, int]], tuple[Stream, tuple[bytes, int], list[int | None]]] = {}
+    known: dict[frozenset[tuple[bytes, int]], tuple[Stream, tuple[bytes, int], list[int | None], list[int]]] = {}
     for one in packets(octets):
         pair = frozenset(one.ends)
         assert len(pair) == 2
         if one.flags == SYN:
             assert pair not in known, "two connections with the same addresses and ports"
-            known[pair] = Stream(), one.ends[0], [None, None]
+            known[pair] = Stream(), one.ends[0], [None, None], [0, 0]
             found.append(known[pair][0])
-        stream, client, expected = known[pair]
+        stream, client, expected, sent = known[pair]
         side = int(one.ends[0] != client)
         stream.packets.append(one)
         if one.flags & ACK:
-            seen = expected[1 - side]
-            assert seen == one.acknowledged, "an ACK of what was not sent, or not of all"
+            assert sent[1 - side] == one.acknowledged, "an ACK of what was not sent, or not of all"
         awaited = expected[side]
         if awaited is not None and one.number != awaited:
             assert 0 < (one.number - awaited) % (1 << 32) < 1 << 31, "sent twice, or out of order"
             stream.log.append((side, None))
         if one.data:
             stream.log.append((side, one.data))
-        if one.data or one.flags & (SYN | FIN) or awaited != one.number:
-            size = len(one.data) + bool(one.flags & (SYN | FIN))
-            expected[side] = (one.number + size) % (1 << 32)
+        size = len(one.data) + bool(one.flags & (SYN | FIN))
+        expected[side] = (one.number + size) % (1 << 32)
+        if size:
+            sent[side] = (one.number + size) % (1 << 32)
     return found

@@ -67,10 +67,10 @@ def write(capture: Capture, entries: Iterable[Entry], output: Output, toll: Toll
     chosen = _Chosen(entries)
     endpoints = Endpoints(toll)
     written: set[int] = set()  # hashes of key logs
+    numbers = (number for number in capture.connections(by_time=True) if chosen.has(number))
+    streams = (_Stream(capture, number, chosen, endpoints, written, toll) for number in numbers)
     parts, size = [beginning()], 0
-    for block in _in_order(
-        _Stream(capture, number, chosen, endpoints, written, toll) for number in chosen.connections()
-    ):
+    for block in _in_order(streams):
         parts.append(block)
         size += len(block)
         if size >= _BLOCK:
@@ -99,11 +99,10 @@ class _Chosen:
         place = bisect_right(self._spans, number)
         return place % 2 == 1 or (place > 0 and self._spans[place - 1] == number)
 
-    def connections(self) -> Iterator[int]:
-        for place, bits in enumerate(self._connections):
-            for bit in range(8) if bits else ():
-                if bits >> bit & 1:
-                    yield place * 8 + bit
+    def has(self, connection: int) -> bool:
+        """Whether something of it is to be written."""
+        place = connection >> 3
+        return place < len(self._connections) and self._connections[place] >> (connection & 7) & 1 == 1
 
 
 def _in_order(streams: Iterator[_Stream]) -> Iterator[bytes]:
@@ -153,6 +152,7 @@ class _Stream:
         self._ending: Ending | None = None
         self._ended_ns = 0
         self._tried_ns = self._connected_ns = 0
+        self._begun = False
         self._sides: tuple[Side, Side]
 
     def packets(self) -> Iterator[Packet]:
@@ -166,6 +166,9 @@ class _Stream:
         yield from self._handshake(client, server)
         closed = [False, False]
         for at_ns, side, kind, data in happenings:
+            if not self._begun:
+                self._begun = True
+                yield from self._acknowledged(_SERVER)
             if kind is EventKind.GAP:
                 self._skip(side, data)
                 continue
