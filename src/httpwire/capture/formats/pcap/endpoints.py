@@ -9,6 +9,7 @@ at which Wireshark would not read HTTP, or which an earlier connection had betwe
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from httpwire.capture.toll import Cost
@@ -57,6 +58,11 @@ def _taken(table: str) -> frozenset[int]:
 OTHERS = _taken(_OTHERS)
 
 
+@lru_cache(1024)
+def _packed(address: str) -> bytes:
+    return ip_address(address).packed
+
+
 class Endpoint(Record):
     """An `address` of IP (4 or 16 octets) and a `port`."""
 
@@ -75,7 +81,7 @@ class Endpoint(Record):
         if not found:
             return None
         try:
-            address = ip_address(found[1] or found[2]).packed
+            address = _packed(found[1] or found[2])
         except ValueError:
             return None
         port = int(found[3])

@@ -31,9 +31,9 @@ _V6 = Struct(">IHBB16s16s")
 _TCP = Struct(">HHIIBBHHH")
 _HEADER = 20  # octets of a TCP header, without options
 _V4_HEADER = 20
-_UNFRAGMENTED = 0x4000
 _TCP_NUMBER = 6
 _HOPS = 64
+_V4_WORDS = (0x45, 0, 0, 0, 0x4000, _HOPS, _TCP_NUMBER, 0)  # not to be fragmented; without length and checksum
 
 
 def beginning() -> bytes:
@@ -69,7 +69,7 @@ class Side:
     """One direction of a connection. `due` is when an ACK of what the other side sent became due (ns since 1970), None
     where none is."""
 
-    __slots__ = ("_addresses", "_ports", "_v4", "due", "next", "remark", "seen")
+    __slots__ = ("_addresses", "_ip", "_ports", "_tcp", "_v4", "due", "next", "remark", "seen")
 
     def __init__(self, source: Endpoint, destination: Endpoint, first: int) -> None:
         self.next = self.seen = first  #: the number of its next octet, and the one behind what was in packets
@@ -78,6 +78,9 @@ class Side:
         self._ports = source.port, destination.port
         self._addresses = source.address, destination.address
         self._v4 = len(source.address) == 4
+        #: What is the same in the sums of all headers
+        self._tcp = _sum(source.address) + _sum(destination.address) + _TCP_NUMBER + sum(self._ports) + _WINDOW
+        self._ip = _sum(_V4.pack(*_V4_WORDS, *self._addresses)) if self._v4 else 0
 
     @property
     def most(self) -> int:
@@ -117,25 +120,25 @@ class Side:
         options = b""
         if flags & SYN:
             options = b"\x02\x04" + self.most.to_bytes(2, "big") + b"\x01\x03\x03" + bytes((_SCALE,))
-        size = _HEADER + len(options) + len(data)
-        acknowledged = other.seen if flags & ACK else 0
-        words = (*self._ports, number, acknowledged, (_HEADER + len(options)) << 2, flags, _WINDOW)
-        pseudo = sum(map(_sum, self._addresses)) + _TCP_NUMBER + size
-        check = -(pseudo + _sum(_TCP.pack(*words, 0, 0) + options) + _sum(data)) % 0xFFFF
-        ip = self._ip(size)
+        header = _HEADER + len(options)
+        size = header + len(data)
+        seen = other.seen if flags & ACK else 0
+        numbers = (number >> 16) + (number & 0xFFFF) + (seen >> 16) + (seen & 0xFFFF)
+        check = -(self._tcp + size + numbers + (header << 10 | flags) + _sum(options) + _sum(data)) % 0xFFFF
+        tcp = _TCP.pack(*self._ports, number, seen, header << 2, flags, _WINDOW, check, 0)
+        ip = self._ip_header(size)
         length = len(ip) + size
-        more = b""
-        if says:
-            more = _option(_COMMENT, (_PREFIX + says)[:_LONGEST_OPTION]) + bytes(4)
-        whole = _AROUND + length + -length % 4 + len(more)
+        more = _option(_COMMENT, (_PREFIX + says)[:_LONGEST_OPTION]) + bytes(4) if says else b""
+        padding = bytes(-length % 4)
+        whole = _AROUND + length + len(padding) + len(more)
         moment = max(at_ns, 0)
         head = _PACKET.pack(6, whole, 0, moment >> 32 & 0xFFFFFFFF, moment & 0xFFFFFFFF, length, length)
-        parts = (head, ip, _TCP.pack(*words, check, 0), options, data, bytes(-length % 4), more)
-        return b"".join((*parts, whole.to_bytes(4, "little")))
+        return b"".join((head, ip, tcp, options, data, padding, more, whole.to_bytes(4, "little")))
 
-    def _ip(self, size: int) -> bytes:
+    def _ip_header(self, size: int) -> bytes:
         if not self._v4:
             return _V6.pack(0x60000000, size, _TCP_NUMBER, _HOPS, *self._addresses)
-        words = (0x45, 0, _V4_HEADER + size, 0, _UNFRAGMENTED, _HOPS, _TCP_NUMBER)
-        check = -_sum(_V4.pack(*words, 0, *self._addresses)) % 0xFFFF
-        return _V4.pack(*words, check, *self._addresses)
+        version, service, _, number, fragment, hops, protocol, _ = _V4_WORDS
+        whole = _V4_HEADER + size
+        check = -(self._ip + whole) % 0xFFFF
+        return _V4.pack(version, service, whole, number, fragment, hops, protocol, check, *self._addresses)
