@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -155,7 +156,7 @@ def test_the_same_capture_is_the_same_file() -> None:
     assert hashlib.sha256(octets).hexdigest() == "84b7a96f3b9c37b95e1ac174a4e1935775e357a11e3d3e8aeb2eaa08d7210efa"
 
 
-@settings(max_examples=50)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from((C, S)), st.one_of(st.binary(max_size=40), st.sampled_from((GET, ANSWER)))),
@@ -196,7 +197,7 @@ def joined(parts: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     return found
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 50), st.sampled_from((C, S))), min_size=1, max_size=8), min_size=1, max_size=6
@@ -264,6 +265,12 @@ def test_the_fin_of_a_client_stands_where_it_came() -> None:
         assert fins(one(events, facts)) == [1, 0]
 
 
+def test_the_fin_of_a_server_that_closed_first_is_the_first() -> None:
+    stream = one([*PLAIN, (35, C, EventKind.SENT_ALL, b"")], FACTS.replace(origin="pcap"))
+    assert fins(stream) == [1, 0]
+    assert [packet.at_ns - BEGAN for packet in stream.packets if packet.flags & FIN] == [30, 35]
+
+
 def test_a_connection_without_an_end_has_none() -> None:
     stream = one([said(C, GET)])
     assert fins(stream) == []
@@ -309,9 +316,27 @@ def test_of_some_exchanges_only_their_octets_are_written() -> None:
         assert not stream.gaps
 
 
-def test_connections_of_which_nothing_is_wanted_are_not_there() -> None:
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 1), min_size=5, max_size=5), st.lists(st.integers(0, 400), max_size=12))
+def test_octets_are_chosen_wherever_segments_end(chosen: list[int], cuts: list[int]) -> None:
+    requests = [b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * number) for number in range(5)]
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (number, b"b" * number) for number in range(5)]
+    only = [number for number in range(1, 6) if chosen[number - 1]] or [3]
+    events = []
+    for direction, octets in ((C, b"".join(requests)), (S, b"".join(answers))):
+        places = sorted({0, len(octets), *(cut for cut in cuts if cut < len(octets))})
+        events += [said(direction, octets[start:stop]) for start, stop in pairwise(places)]
+    (stream,) = streams(written((FACTS, [*events, ended(Ending.CLOSED)]), only=only))
+    assert stream.octets(0) == b"".join(requests[number - 1] for number in only)
+    assert stream.octets(1) == b"".join(answers[number - 1] for number in only)
+
+
+@pytest.mark.parametrize("few", [2, 10_000])
+def test_connections_of_which_nothing_is_wanted_are_not_there(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_FEW", few)
+    silent = FACTS.replace(client="10.0.0.2:50000"), [ended(Ending.CLOSED)]
     connections = [(FACTS.replace(client=f"10.0.0.1:{50000 + number}"), PLAIN) for number in range(20)]
-    found = streams(written(*connections, only=(3, 4, 17)))
+    found = streams(written(silent, *connections, only=(3, 4, 17)))
     assert [stream.packets[0].ends[0][1] for stream in found] == [50002, 50003, 50016]
 
 

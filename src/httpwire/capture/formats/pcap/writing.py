@@ -50,6 +50,7 @@ GAPS = Cost("pcap-gaps", N_("gaps whose size packets can't tell"))
 
 _OPEN = 64  # connections whose packets are put in order; of each no more is held than some of its events
 _BLOCK = 256 << 10
+_FEW = 10_000  # connections that are known by number, so that others are not asked for
 _LARGEST_GAP = 1 << 30  # sequence numbers further on count as earlier ones (RFC 9293 3.4)
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _RANDOM = re.compile(rb"^[0-9A-Z_]+ ([0-9A-Fa-f]{64}) ", re.MULTILINE)
@@ -67,7 +68,7 @@ def write(capture: Capture, entries: Iterable[Entry], output: Output, toll: Toll
     chosen = _Chosen(entries)
     endpoints = Endpoints(toll)
     written: set[int] = set()  # hashes of key logs
-    numbers = (number for number in capture.connections(by_time=True) if chosen.has(number))
+    numbers = (number for number in capture.connections(by_time=True) if chosen.may_have(number))
     streams = (_Stream(capture, number, chosen, endpoints, written, toll) for number in numbers)
     parts, size = [beginning()], 0
     for block in _in_order(streams):
@@ -80,29 +81,29 @@ def write(capture: Capture, entries: Iterable[Entry], output: Output, toll: Toll
 
 
 class _Chosen:
-    """The numbers of the exchanges that are to be written, and those of their connections: both can be millions."""
+    """The numbers of the exchanges that are to be written, and of their connections as long as they are few."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._spans = array("q")  # the first number and the last of those that follow on each other
-        self._connections = bytearray()  # a bit each
+        self._connections: set[int] | None = set()
         for entry in entries:
-            number, connection = entry.number, entry.connection
+            number = entry.number
             if self._spans and self._spans[-1] == number - 1:
                 self._spans[-1] = number
             else:
                 self._spans.extend((number, number))
-            if connection >> 3 >= len(self._connections):
-                self._connections.extend(bytes(max((connection >> 3) + 1 - len(self._connections), 1024)))
-            self._connections[connection >> 3] |= 1 << (connection & 7)
+            if self._connections is not None:
+                self._connections.add(entry.connection)
+                if len(self._connections) > _FEW:
+                    self._connections = None
 
     def __contains__(self, number: int) -> bool:
         place = bisect_right(self._spans, number)
         return place % 2 == 1 or (place > 0 and self._spans[place - 1] == number)
 
-    def has(self, connection: int) -> bool:
-        """Whether something of it is to be written."""
-        place = connection >> 3
-        return place < len(self._connections) and self._connections[place] >> (connection & 7) & 1 == 1
+    def may_have(self, connection: int) -> bool:
+        """Whether something of it may be to be written."""
+        return self._connections is None or connection in self._connections
 
 
 def _in_order(streams: Iterator[_Stream]) -> Iterator[bytes]:
@@ -113,9 +114,10 @@ def _in_order(streams: Iterator[_Stream]) -> Iterator[bytes]:
     while heap or waiting:
         while waiting and len(heap) < _OPEN and (not heap or waiting.began_ns <= heap[0][0]):
             packets = waiting.packets()
-            at_ns, block = next(packets)
-            heapq.heappush(heap, (at_ns, turn, block, packets))
-            turn += 1
+            first = next(packets, None)
+            if first:
+                heapq.heappush(heap, (first[0], turn, first[1], packets))
+                turn += 1
             waiting = next(streams, None)
         _, number, block, packets = heap[0]
         yield block
@@ -156,11 +158,14 @@ class _Stream:
         self._sides: tuple[Side, Side]
 
     def packets(self) -> Iterator[Packet]:
-        """All of them, the first one at least."""
+        """All of them; none where nothing of it was chosen."""
+        spans = self._spans()
+        if spans and not any(spans):
+            return
         self._toll.rebuild(PACKETS)
         if self._facts.secure:
             self._toll.lose(TLS)
-        plain, happenings = self._looked_at(self._happenings())
+        plain, happenings = self._looked_at(self._happenings(spans))
         client, server = self._endpoints.choose(self._facts, plain=plain)
         self._sides = Side(client, server, FIRST[_CLIENT]), Side(server, client, FIRST[_SERVER])
         yield from self._handshake(client, server)
@@ -193,9 +198,8 @@ class _Stream:
                 return _PLAIN.match(happening[3]) is not None, chain(before, happenings)
         return True, iter(before)
 
-    def _happenings(self) -> Iterator[Happening]:
+    def _happenings(self, spans: tuple[array[int], array[int]] | None) -> Iterator[Happening]:
         """What becomes packets. What is to be known before and behind that is noted."""
-        spans = self._spans()
         offsets = [0, 0]
         for at_ns, direction, kind, octets in self._capture.events(self._number):
             side = _SERVER if direction is Direction.RESPONSE else _CLIENT
@@ -212,6 +216,8 @@ class _Stream:
                     yield at_ns, side, kind, b""
             else:
                 self._note(at_ns, kind, bytes(octets))
+                if kind is EventKind.ENDED and self._closes and self._ending and self._ending.ends_messages:
+                    yield at_ns, _SERVER, kind, b""
 
     def _note(self, at_ns: int, kind: EventKind, data: bytes) -> None:
         if kind is EventKind.ENDED and not self._ending:
@@ -229,18 +235,19 @@ class _Stream:
         """Where octets are chosen, of both directions: the first, and the one behind the last, of each run. None where
         all are."""
         spans = array("q"), array("q")
-        whole = True
+        seen = chosen = 0
         for entry in self._capture.exchanges("connection = ?", (self._number,)):
+            seen += 1
             if entry.number not in self._chosen:
-                whole = False
                 continue
+            chosen += 1
             runs = (entry.request_start, entry.request_stop), (entry.response_start, entry.response_stop)
             for span, (start, stop) in zip(spans, runs, strict=True):
                 if span and span[-1] == start:
                     span[-1] = stop
                 else:
                     span.extend((start, stop))
-        return None if whole else spans
+        return None if 0 < chosen == seen else spans
 
     def _packet(self, at_ns: int, side: int, flags: int, data: bytes | memoryview = b"", says: bytes = b"") -> Packet:
         at_ns += self.began_ns
