@@ -276,6 +276,8 @@ class _Run:
         """Open, edit and examine the request, and tell what there is to tell before it goes out."""
         self._given = given = open_given(self._path)
         if any(same_file(given.path, self._output + end) for end in ("", ".partial")):
+            if given.capture:
+                raise UsageError(N_("the answer would overwrite the capture {path}"), path=given.path)
             raise UsageError(N_("the answer would overwrite the request {path}"), path=given.path)
         self._outgoing = outgoing = self._request(given)
         if not outgoing.octets:

@@ -41,7 +41,7 @@ def report(
         and {
             "path": outgoing.name,
             "octets": outgoing.octets,
-            "reconstructed": origin_object(outgoing.facts),
+            **_captured(outgoing),
             "requests": examination.requests,
             "answers_expected": examination.answers,
             "findings": findings_of(examination.findings),
@@ -128,9 +128,14 @@ def reading_of(reading: Reading) -> dict[str, Any]:
     return {
         "path": source.name,
         "octets": source.octets,
+        **_captured(source),
         "direction": reading.direction.value,
-        "reconstructed": origin_object(source.facts),
     }
+
+
+def _captured(source: Outgoing) -> dict[str, Any]:
+    """What is said of octets of a capture beside: that they are not the wire's, or null."""
+    return {"reconstructed": origin_object(source.facts)} if source.facts else {}
 
 
 def framing_of(message: Message) -> dict[str, Any] | None:
