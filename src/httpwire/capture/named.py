@@ -102,7 +102,7 @@ class GivenExchanges(Given):
         wanted = [first for first, _ in self._ranges] or [1] if self._endless else [last for _, last in self._ranges]
         while not self._known(max(wanted)) and capture.index.step():
             pass
-        first, last = next(capture.rows("SELECT min(number), max(number) FROM exchanges"))
+        first, last = capture.ask("SELECT min(number) FROM exchanges"), capture.last
         if first is None:
             raise RecordingUnreadable(path=capture.path, why=N_("there is no exchange in it yet"), errno=None)
         for start, stop in self._ranges:

@@ -151,14 +151,11 @@ class _Run:
         """All exchanges up to `number` were looked at."""
         self._soon()
         if time.monotonic() - self._began > _DRAWN and not self._follow:
-            self._tell(number, self._highest(), self._tr("looking through the exchanges"))
+            self._tell(number, self._capture.last, self._tr("looking through the exchanges"))
 
     def _tell(self, done: int, whole: int, what: str) -> None:
         if self._console.live and time.monotonic() - self._began > _DRAWN:
             self._console.draw(f"{what}  {done * 100 // max(1, whole)}%")
-
-    def _highest(self) -> int:
-        return self._capture.ask("SELECT max(number) FROM exchanges") or 0
 
     def _take(self, entries: Iterator[Entry]) -> None:
         for entry in entries:
@@ -200,7 +197,7 @@ class _Run:
     def _lay(self, rows: list[Entry] | None = None) -> Table:
         """Begin the table, of which `rows` are the first."""
         columns = columns_of(sys.stdout) if sys.stdout.isatty() else 0
-        self._table = Table(self._tr, columns, rows or [], self._highest(), time.time())
+        self._table = Table(self._tr, columns, rows or [], self._capture.last, time.time())
         if not show([self._table.header()], colour=self._colour):
             raise _Gone
         return self._table
@@ -223,7 +220,7 @@ class _Run:
                 [[("warning", f"{MARK} "), ("prose", origin_told(facts, tr))] for facts in self._origins.values()],
                 colour=self._colour,
             )
-        whole = self._capture.ask("SELECT count(*) FROM exchanges") if self._query.asks or not self._count else 0
+        whole = self._capture.count() if self._query.asks or not self._count else 0
         if not self._count and not self._follow:
             self._console.lines([(tr("found"), self._nothing(whole))])
         elif sys.stdout.isatty() and not self._follow:

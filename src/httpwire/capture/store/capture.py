@@ -74,7 +74,7 @@ class Capture:
 
     def facts(self, connection: int) -> ConnectionFacts:
         """What is known of a connection. Raises RecordingUnreadable, RecordingBroken, as all that follow."""
-        found = next(self.rows("SELECT * FROM connections WHERE number = ?", (connection,)), None)
+        found = next(self._rows("SELECT * FROM connections WHERE number = ?", (connection,)), None)
         if not found:
             why = N_("it lacks a connection of its own")
             raise RecordingUnreadable(path=self.path, why=why, errno=None)
@@ -84,18 +84,18 @@ class Capture:
         """Of these (some hundred) connections those whose octets are not all the wire's, with what is known of them."""
         numbers = tuple(connections)
         asked = f"number IN ({', '.join('?' * len(numbers))})"
-        rows = self.rows(f"SELECT * FROM connections WHERE reconstructed != '' AND {asked}", numbers)
+        rows = self._rows(f"SELECT * FROM connections WHERE reconstructed != '' AND {asked}", numbers)
         return {row[0]: _facts(row) for row in rows}
 
     def connections(self, *, by_time: bool = False) -> Iterator[int]:
         """The numbers of all connections, in order, or in that in which they began."""
         order = "began, number" if by_time else "number"
-        return (number for (number,) in self.rows(f"SELECT number FROM connections ORDER BY {order}"))
+        return (number for (number,) in self._rows(f"SELECT number FROM connections ORDER BY {order}"))
 
     def events(self, connection: int) -> Iterator[WireEvent]:
         """What happened on a connection, in order; `at_ns` is ns since it began. Events of kinds that a newer httpwire
         wrote are left out."""
-        sides = (self.rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
+        sides = (self._rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
         for _, at_ns, direction, kind, data in merge(*sides):
             if kind in _KINDS:
                 yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
@@ -103,7 +103,7 @@ class Capture:
     def exchanges(self, where: str = "", values: Iterable[object] = ()) -> Iterator[Entry]:
         """The exchanges in order of number, of those for which the SQL expression `where` holds, with its `values`."""
         condition = f" WHERE {where}" if where else ""
-        for row in self.rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
+        for row in self._rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
             yield _entry(row)
 
     def count(self, where: str = "", values: Iterable[object] = ()) -> int:
@@ -135,7 +135,7 @@ class Capture:
         out_ns = entry.began_ns - began_ns + (entry.request_ns or 0)
         found: list[tuple[float, int]] = []
         where = (entry.connection, DIRECTIONS[Direction.RESPONSE], entry.response_start, entry.response_stop)
-        for at_ns, stop in self.rows(_REACHED, where):
+        for at_ns, stop in self._rows(_REACHED, where):
             since = max((at_ns - out_ns) / 1e9, found[-1][0] if found else 0.0)
             found.append((since, min(stop, entry.response_stop) - entry.response_start))
         return tuple(found)
@@ -143,14 +143,13 @@ class Capture:
     def segments(self, connection: int, direction: Direction, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """The octets of one direction, from the segment on that holds offset `start`: each with its own offset."""
         side = DIRECTIONS[direction]
-        return self.rows(_FROM, (connection, side, connection, side, start))
+        return self._rows(_FROM, (connection, side, connection, side, start))
 
     def ask(self, query: str, values: tuple[object, ...] = ()) -> Any:
         """The one value that an SQL query gives."""
-        return next(self.rows(query, values))[0]
+        return next(self._rows(query, values))[0]
 
-    def rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
-        """The rows that an SQL query gives."""
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
         try:
             yield from self.db.execute(query, values)  # one by one: a row may have a MiB
         except sqlite3.Error as error:

@@ -25,7 +25,6 @@ PATIENCE = 2_000  # later exchanges that one under way holds up while the index 
 _TOGETHER = 500  # numbers in one question
 _END = "SELECT max(number) FROM (SELECT number FROM exchanges WHERE number > ? AND number <= ? ORDER BY number LIMIT ?)"
 _FIRST_UNDER_WAY = "SELECT min(number) FROM exchanges WHERE number > ? AND outcome = ?"
-_LAST = "SELECT max(number) FROM exchanges"
 _ALL = (1 << 63) - 1
 
 
@@ -92,7 +91,7 @@ class Arrivals:
         yield from self._ended()
         capture = self._capture
         while True:
-            last = capture.ask(_LAST) or 0
+            last = capture.last
             waiting = capture.ask(_FIRST_UNDER_WAY, (self._at, UNDER_WAY))
             stop = waiting - 1 if waiting else last
             for entry in self._query.find(capture, after=self._at, until=stop, progress=progress):
