@@ -6,6 +6,7 @@ line; and the exit status. With --follow it goes on with what other processes ap
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import time
@@ -84,8 +85,8 @@ def run(words: list[str], tr: Translator) -> int:
     if arguments.has("help"):
         say(help_text(LS, tr, columns_of(sys.stdout)))
         return ExitStatus.DONE
-    if not arguments.operands:
-        raise UsageError(N_("ls needs the name of a capture"), hint=N_("for example: httpwire ls FILE.hwire"))
+    if not arguments.operands or ("=" in arguments.operands[0] and not os.path.lexists(arguments.operands[0])):
+        raise UsageError(N_("ls needs the name of a capture"), hint=N_("for example: httpwire ls FILE.hwire 5xx"))
     path, *filters = arguments.operands
     capture, chosen = open_capture(path)
     with capture:

@@ -92,7 +92,8 @@ class Table:
             widths |= {"time": 12, "method": 7, "target": 40, "type": 16, "size": 8, "end": 14}
         if len({entry.host for entry in sample}) < 2:
             widths["host"] = 0
-        self._widths = _fitted(widths, columns) if columns else widths
+        longest = max(width(tr(text)) for text in _OUTCOMES.values())
+        self._widths = _fitted(widths, columns, longest) if columns else widths
         self._cut = bool(columns)
 
     def _header(self, name: str) -> str:
@@ -113,6 +114,9 @@ class Table:
             "end": "mark" if entry.complete else "label" if entry.outcome not in _ENDS_BADLY else "error",
             "findings": _worst(entry.findings),
         }
+        if not entry.complete and not self._widths["end"]:  # it stands where a complete one has its duration
+            cells["duration"] = cells["end"]
+            styles["duration"] = styles["end"]
         if width(cells["findings"]) > self._widths["findings"] and self._cut:
             cells["findings"] = str(len(entry.findings))
         return self._line({name: (styles.get(name, ""), text) for name, text in cells.items()})
@@ -152,13 +156,16 @@ class Table:
 _ENDS_BADLY = (Outcome.INCOMPLETE.value, Outcome.UNDECIDABLE.value, Outcome.NO_ANSWER.value)
 
 
-def _fitted(widths: dict[str, int], columns: int) -> dict[str, int]:
-    """The widths with which a row fits into a window; what is left over goes to the target."""
+def _fitted(widths: dict[str, int], columns: int, outcome: int) -> dict[str, int]:
+    """The widths with which a row fits into a window; what is left over goes to the target. An outcome takes up to
+    `outcome` columns."""
     wanted, fitted = widths["target"], dict(widths)
     for name, room in _SAVINGS:
         if _total(fitted) <= columns:
             break
         fitted[name] = min(fitted[name], room)
+        if not fitted["end"] and fitted["duration"]:
+            fitted["duration"] = max(fitted["duration"], outcome)
     fitted["target"] = max(4, min(wanted, fitted["target"] + columns - _total(fitted)))
     return fitted
 

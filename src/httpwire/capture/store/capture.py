@@ -53,9 +53,11 @@ class Capture:
         self.db, self.writable = open_for_reading(path)
         try:
             self.index = Index(self.db, path, writable=self.writable)
-        except sqlite3.Error as error:
+        except BaseException as error:
             self.db.close()
-            raise broken(path, error) from error
+            if isinstance(error, sqlite3.Error):
+                raise broken(path, error) from error
+            raise
 
     def __enter__(self) -> Self:
         return self
