@@ -2,6 +2,9 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from httpwire.api.captures import OpenCapture as OpenCapture
+    from httpwire.api.captures import StoredExchange as StoredExchange
+    from httpwire.api.captures import open_capture as open_capture
     from httpwire.api.given import Scripted as Scripted
     from httpwire.api.sending import open_transfer as open_transfer
     from httpwire.api.sending import save as save
@@ -33,10 +36,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Arrival": "httpwire.capture.arrival",
     "Faults": "httpwire.capture.faults",
+    "OpenCapture": "httpwire.api.captures",
     "Running": "httpwire.api.serving",
     "Scripted": "httpwire.api.given",
     "ServerLimits": "httpwire.net.options",
     "ServerTls": "httpwire.net.options",
+    "StoredExchange": "httpwire.api.captures",
     "record": "httpwire.api.serving",
     "serve": "httpwire.api.serving",
     "Edits": "httpwire.wire.edit",
@@ -52,6 +57,7 @@ _HOMES = {
     "TlsOptions": "httpwire.net.options",
     "Transfer": "httpwire.net.client",
     "UsageError": "httpwire.errors",
+    "open_capture": "httpwire.api.captures",
     "open_transfer": "httpwire.api.sending",
     "save": "httpwire.api.sending",
     "send": "httpwire.api.sending",
@@ -68,16 +74,19 @@ __all__ = [
     "Limits",
     "Message",
     "NetworkError",
+    "OpenCapture",
     "Outcome",
     "Running",
     "Scripted",
     "ServerLimits",
     "ServerTls",
+    "StoredExchange",
     "TimeLimits",
     "TimedOut",
     "TlsOptions",
     "Transfer",
     "UsageError",
+    "open_capture",
     "open_transfer",
     "record",
     "save",

@@ -63,6 +63,8 @@ _SAVINGS = (
     ("method", 6),
     ("size", 0),
     ("target", 8),
+    ("method", 0),
+    ("status", 3),
 )
 _OUTCOMES = {
     Outcome.INCOMPLETE.value: N_("incomplete"),
@@ -89,8 +91,8 @@ class Table:
                 widths[name] = max(widths[name], min(width(text), _WIDEST.get(name, 100)))
         widths["number"] = max(len(str(highest)) + len(MARK), widths["number"])
         if not sample:  # what is to come is not known
-            widths |= {"time": 12, "method": 7, "target": 40, "type": 16, "size": 8, "end": 14}
-        if len({entry.host for entry in sample}) < 2:
+            widths |= {"time": 12, "method": 7, "host": 24, "target": 40, "type": 16, "size": 8, "end": 14}
+        elif len({entry.host for entry in sample}) < 2:
             widths["host"] = 0
         longest = max(width(tr(text)) for text in _OUTCOMES.values())
         self._widths = _fitted(widths, columns, longest) if columns else widths
