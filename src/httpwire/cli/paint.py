@@ -60,7 +60,7 @@ def show(lines: Iterable[Line], *, colour: bool) -> bool:
 def _wrapped(line: Line, columns: int) -> Iterator[Line]:
     """A line in several, where it is wider than the terminal and ends with prose, or is one of the wire behind its
     label; they hang behind its first piece."""
-    if not line or sum(width(piece) for _, piece in line) <= columns:
+    if len(line) < 2 or sum(width(piece) for _, piece in line) <= columns:
         yield line
         return
     first, *between, (style, text) = line
