@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dissected import FIN, SYN, Stream, blocks, packet, streams
 from httpwire.capture.formats.pcap import segments, writing
 from httpwire.capture.formats.pcap.endpoints import CHANGED, INVENTED, OTHERS, Endpoint, Endpoints
 from httpwire.capture.model import Ending, EventKind, TlsFacts
@@ -22,7 +23,6 @@ from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
 from httpwire.capture.traffic import ConnectionFacts
 from httpwire.wire.element import Direction
-from packets import FIN, SYN, Stream, blocks, packet, streams
 
 C, S = Direction.REQUEST, Direction.RESPONSE
 BEGAN = 1_700_000_000_123_456_789
