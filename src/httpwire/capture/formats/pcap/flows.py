@@ -38,10 +38,11 @@ _COSTS = {Guess.OTHER: OTHER_TCP, Guess.HTTP2: HTTP2, Guess.UNSURE: NO_BEGINNING
 _HELD = 64 << 10  # octets of one connection that are held until it is known what it speaks
 _HELD_PIECES = 64
 _HELD_BY_ALL = 32 << 20
+_ENCRYPTED = 100_000  # pairs of addresses that are told apart
 
-#: What is held: the side, when, the octets (None: a gap, or with -1 the close), how many octets a gap has
+#: What is held: the side, when, the octets (None: a gap or a close), how many octets a gap has
 _Held = tuple[int, int, bytes | None, int]
-_CLOSE = -1
+_CLOSE, _CUT = -1, -2
 
 
 class Book:
@@ -51,8 +52,19 @@ class Book:
         self.sink = sink
         self.toll = toll
         self.held = 0
-        self.encrypted = 0  #: TLS connections that were passed over
-        self.encrypted_octets = 0
+        #: TLS connections that were passed over: how many between two addresses, and their octets
+        self.encrypted: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def encrypt(self, ends: tuple[str, str], octets: int) -> None:
+        """A connection with TLS was passed over."""
+        if len(self.encrypted) >= _ENCRYPTED and ends not in self.encrypted:
+            ends = "", ""
+        count, before = self.encrypted.get(ends, (0, 0))
+        self.encrypted[ends] = count + 1, before + octets
+
+    def pass_over(self, octets: int) -> None:
+        """So many octets are not HTTP/1.x."""
+        self.toll.skip(SKIPPED_OCTETS, octets)
 
 
 class Flow:
@@ -126,16 +138,16 @@ class Flow:
         elif self.guess is Guess.UNSURE and (self.whole or self._held):
             self._hold(side, at, None, count)
 
-    def finish(self, side: int, at: int) -> None:
-        """A side sends no more."""
+    def finish(self, side: int, at: int, ending: Ending = Ending.CLOSED) -> None:
+        """A side sends no more; `ending` is how the server's end looks."""
         if self.live:
             direction = self._direction(side)
             if direction is Direction.REQUEST:
                 self.book.sink.event(self.number, at - self.began, direction, EventKind.SENT_ALL)
             elif not self.ended:
-                self._say_ended(at, Ending.CLOSED)
+                self._say_ended(at, ending)
         elif self.guess is Guess.UNSURE and (self.whole or self._held):
-            self._hold(side, at, None, _CLOSE)
+            self._hold(side, at, None, _CLOSE if ending is Ending.CLOSED else _CUT)
 
     def end(self, at: int, ending: Ending) -> None:
         """The connection is over; `ending` is why no more octets come, where the server did not close it."""
@@ -244,8 +256,8 @@ class Flow:
         for side, at, data, count in held:
             if data is not None:
                 self.piece(side, at, data)
-            elif count == _CLOSE:
-                self.finish(side, at)
+            elif count < 0:
+                self.finish(side, at, Ending.CLOSED if count == _CLOSE else Ending.TLS_TRUNCATED)
             else:
                 self.gap(side, at, count)
 
@@ -284,8 +296,7 @@ class Flow:
             toll.skip(EMPTY)
             return
         if self.guess is Guess.TLS:
-            self.book.encrypted += 1
-            self.book.encrypted_octets += self.octets
+            self.book.encrypt(self.ends(), self.octets)
             return
         toll.skip(_COSTS[self.guess])
-        toll.skip(SKIPPED_OCTETS, self.octets)
+        self.book.pass_over(self.octets)

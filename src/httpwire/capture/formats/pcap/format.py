@@ -6,6 +6,7 @@ tshark where that and the keys are there. Everything else is counted by kind.
 
 from __future__ import annotations
 
+from httpwire.capture.formats.pcap.decryption import Keys, decrypt
 from httpwire.capture.formats.pcap.flows import NAME
 from httpwire.capture.formats.pcap.packets import GZIP, MAGICS, SECTION, Packets
 from httpwire.capture.formats.pcap.streams import Streams
@@ -38,11 +39,16 @@ def read(source: Source, sink: Sink, toll: Toll, *, keylog: str = "") -> None:
     """Give the connections in `source` to `sink`. `keylog` is the path of an NSS key log, beside what the capture has.
 
     Raises RecordingUnreadable, RecordingBroken (when all before the fault was given), SaveFailed."""
+    keys = Keys(keylog)
     packets = Packets(source, toll)
     streams = Streams(sink, toll)
+    broken: RecordingBroken | None = None
     try:
         streams.take(packets)
-    except RecordingBroken:
-        streams.finish()
-        raise
+    except RecordingBroken as error:
+        broken = error
     streams.finish()
+    keys.add(packets.secrets)
+    decrypt(source.path, keylog, keys, streams.book)
+    if broken:
+        raise broken
