@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NO_TSHARK = Cost("no-tshark", N_("TLS connections that need tshark to be decrypted, which is not installed"))
 FROM_PIPE = Cost("tls-from-pipe", N_("TLS connections that can be decrypted only where the capture is a file"))
+UNDECRYPTED = Cost("tls-gaps", N_("TLS connections of which packets are missing; a gap is where decryption ended"))
 STOPPED = Cost("tshark-stopped", N_("TLS connections that tshark had not decrypted when its time was over"))
 
 _SECONDS = 60  # for tshark, whatever the size
@@ -30,7 +31,10 @@ _OCTETS_A_SECOND = 1_000_000  # and for each as many, one more
 _OPEN = 8192  # connections that are followed at once
 _KEYS = 64 << 20  # octets of a key log that are held
 _PORTS = 64  # that tshark is told of
-_SHOWN = "tls or tcp.flags.syn == 1 or tcp.flags.fin == 1 or tcp.flags.reset == 1"
+_SHOWN = (
+    "tls or tcp.flags.syn == 1 or tcp.flags.fin == 1 or tcp.flags.reset == 1"
+    " or tcp.analysis.lost_segment or tcp.analysis.out_of_order"
+)
 _FIELDS = (
     "tcp.stream",
     "frame.time_epoch",
@@ -49,6 +53,8 @@ _FIELDS = (
     "tls.handshake.ciphersuite",
     "tls.handshake.extensions_alpn_str",
     "tls.alert_message.desc",
+    "tcp.analysis.lost_segment",
+    "tcp.analysis.out_of_order",
     "data.data",
 )
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
@@ -127,7 +133,7 @@ def _decrypt(path: str, keylog: str, keys: Keys, book: Book) -> None:
             late.set()
             process.kill()
 
-        timer = threading.Timer(_SECONDS + os.path.getsize(path) / _OCTETS_A_SECOND, stop)
+        timer = threading.Timer(_SECONDS + os.stat(path).st_size / _OCTETS_A_SECOND, stop)
         timer.daemon = True
         timer.start()
         try:
@@ -171,6 +177,7 @@ class _Talk:
         self.ends = client, server
         self.flow: Flow | None = None
         self.finished = [False, False]
+        self.missing = [0, 0]  # how often packets were not there, and have not come since
         self.random = ""
         self.name = ""
         self.version = ""
@@ -191,7 +198,7 @@ class _Decrypted:
         if len(values) != len(_FIELDS):
             return
         stream, moment, *ends = values[:8]
-        flags, kinds, randoms, name, version, supported, cipher, alpn, alerts, data = values[8:]
+        flags, kinds, randoms, name, version, supported, cipher, alpn, alerts, lost, late, data = values[8:]
         at = _nanoseconds(moment)
         source, target = _end(*ends[:3]), _end(*ends[3:])
         bits = int(flags, 16) if flags else 0
@@ -218,26 +225,24 @@ class _Decrypted:
         if data:
             self._data(talk, side, at, data)
         flow = talk.flow
+        talk.missing[side] += bool(lost) - bool(late)
         if bits & _RST:
-            if flow:
-                flow.end(at, Ending.FAILED if side else Ending.GIVEN_UP)
+            self._end(talk, at, Ending.FAILED if side else Ending.GIVEN_UP)
             del self._talks[stream]
         elif _CLOSE_NOTIFY in alerts.split(",") or bits & _FIN:
-            self._finish(stream, talk, side, at, Ending.CLOSED if alerts else Ending.TLS_TRUNCATED)
+            cut = not alerts and not talk.finished[0]  # a client that has closed awaits no farewell
+            self._finish(stream, talk, side, at, Ending.TLS_TRUNCATED if cut else Ending.CLOSED)
 
     def finish(self) -> None:
         """No more lines will come."""
         for talk in self._talks.values():
-            if talk.flow:
-                talk.flow.end(talk.flow.last, Ending.UNSEEN)
+            self._end(talk, talk.began, Ending.UNSEEN)
         self._talks.clear()
 
     def _meet(self, stream: str, at: int, client: str, server: str) -> _Talk:
         if len(self._talks) >= _OPEN:
             oldest = next(iter(self._talks))
-            talk = self._talks.pop(oldest)
-            if talk.flow:
-                talk.flow.end(talk.flow.last, Ending.UNSEEN)
+            self._end(self._talks.pop(oldest), at, Ending.UNSEEN)
         talk = self._talks[stream] = _Talk(at, client, server)
         return talk
 
@@ -271,11 +276,29 @@ class _Decrypted:
         flow = talk.flow
         if flow:
             flow.last = at = max(at, flow.last)
+            self._tell_missing(talk, side, at)
             flow.finish(side, at, ending)
         if all(talk.finished):
-            if flow:
-                flow.end(at, Ending.CLOSED)
+            self._end(talk, at, Ending.CLOSED)
             del self._talks[stream]
+
+    def _end(self, talk: _Talk, at: int, ending: Ending) -> None:
+        """A connection is over."""
+        flow = talk.flow
+        if not flow:
+            return
+        at = max(at, flow.last)
+        if any(missing > 0 for missing in talk.missing):
+            self._book.toll.lose(UNDECRYPTED)
+        for side in (0, 1):
+            if not talk.finished[side]:
+                self._tell_missing(talk, side, at)
+        flow.end(at, ending)
+
+    def _tell_missing(self, talk: _Talk, side: int, at: int) -> None:
+        """What follows a missing packet can't be decrypted."""
+        if talk.flow and talk.missing[side] > 0:
+            talk.flow.gap(side, at, 0)
 
 
 def _end(four: str, six: str, port: str) -> str:

@@ -130,11 +130,12 @@ class Flow:
             self._search(side, at, data)
 
     def gap(self, side: int, at: int, count: int) -> None:
-        """So many octets of a side were not captured."""
+        """So many octets of a side were not captured; 0: it is not known how many."""
         if self.live:
-            self.book.toll.lose(MISSING, count)
-            direction = self._direction(side)
-            self.book.sink.event(self.number, at - self.began, direction, EventKind.GAP, b"%d" % count)
+            if count:
+                self.book.toll.lose(MISSING, count)
+            direction, data = self._direction(side), b"%d" % count if count else b""
+            self.book.sink.event(self.number, at - self.began, direction, EventKind.GAP, data)
         elif self.guess is Guess.UNSURE and (self.whole or self._held):
             self._hold(side, at, None, count)
 
