@@ -224,7 +224,6 @@ class _Decrypted:
             talk.alpn = _first(alpn)
         if data:
             self._data(talk, side, at, data)
-        flow = talk.flow
         talk.missing[side] += bool(lost) - bool(late)
         if bits & _RST:
             self._end(talk, at, Ending.FAILED if side else Ending.GIVEN_UP)

@@ -249,11 +249,12 @@ class Flow:
             )
         )
         self.live = True
-        if self.connected:
-            address = server.encode("ascii")
-            sink.event(self.number, self.connected - self.began, None, EventKind.CONNECTED, address)
+        first = held[0][1] if held else self.last
+        if self.connected:  # octets that came before it, along with the SYN, are told behind it
+            moment = min(self.connected, first) - self.began
+            sink.event(self.number, moment, None, EventKind.CONNECTED, server.encode("ascii"))
         if self.tls:
-            sink.event(self.number, max(self.connected, held[0][1] if held else 0) - self.began, None, EventKind.TLS)
+            sink.event(self.number, first - self.began, None, EventKind.TLS)
         for side, at, data, count in held:
             if data is not None:
                 self.piece(side, at, data)

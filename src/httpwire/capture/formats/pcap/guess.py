@@ -32,8 +32,10 @@ _LIKELY = re.compile(
 
 def asks(octets: bytes) -> Guess:
     """What a client that begins so speaks."""
+    if octets.startswith(_PREFACE):
+        return Guess.HTTP2
     if _REQUEST.match(octets):
-        return Guess.HTTP2 if octets.startswith(_PREFACE) else Guess.HTTP
+        return Guess.HTTP
     if is_tls(octets):
         return Guess.TLS
     if _SIMPLE.match(octets):
@@ -66,4 +68,4 @@ def is_tls(octets: bytes) -> bool:
 
 def begins_request(octets: bytes) -> bool:
     """Whether these octets, from the middle of a connection, are the beginning of a request."""
-    return bool(_REQUEST.match(octets)) and not octets.startswith(_PREFACE)
+    return bool(_REQUEST.match(octets))

@@ -197,8 +197,8 @@ class Reassembly:
         if upto > side.count:
             self._give(side, at, b"", upto - side.count)
 
-    def acknowledge(self, side: Side, at: int, number: int) -> None:
-        """The other end has everything before `number`."""
+    def acknowledge(self, side: Side, at: int, number: int, *, last: bool) -> None:
+        """The other end has everything before `number`; `last`: it won't say more."""
         if side.next < 0:
             if side.flow.whole and side.index:
                 side.next = side.first = number  # its SYN was not captured; it has sent nothing yet
@@ -210,8 +210,9 @@ class Reassembly:
         if not side.doubt:
             side.doubt_at = at
         side.doubt += 1
-        side.owed = side.count + ahead
-        if side.doubt >= _DOUBTS or (side.doubt > 1 and at - side.doubt_at > _DOUBT_NS):
+        if side.count + ahead != side.owed + 1:  # by one alone the close is acknowledged, which counts as an octet
+            side.owed = side.count + ahead
+        if last or side.doubt >= _DOUBTS or (side.doubt > 1 and at - side.doubt_at > _DOUBT_NS):
             self._give_up(side, at)
 
     def _give_up(self, side: Side, at: int) -> None:

@@ -144,7 +144,7 @@ class Streams:
         if flow.one_sided and side.index:
             flow.one_sided = False
         if flags & _ACK:
-            self._order.acknowledge(other, at, acknowledged)
+            self._order.acknowledge(other, at, acknowledged, last=bool(flags & _FIN))
         if flags & _RST:
             self._reset(side, at, sequence)
             return
@@ -192,7 +192,7 @@ class Streams:
                 return side
             if side.next < 0 and flags & _ACK:
                 side.next = side.first = begin
-                side.flow.connected = at
+                side.flow.connected = max(at, side.flow.last)
                 return side
             if side.next >= 0 and not side.count and not side.other.count and not flags & _ACK:
                 # Tried once more before anything was answered: some systems take a new number then.
@@ -203,7 +203,7 @@ class Streams:
         if flags & _ACK:
             client = self._meet(at, reverse(key), acknowledged)
             side = client.other
-            side.flow.connected = at
+            side.flow.connected = max(at, side.flow.last)
         else:
             side = self._meet(at, key, begin)
         side.next = side.first = begin
