@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,52 +10,11 @@ import pytest
 import httpwire as library
 from conftest import Ran
 from httpwire.net.options import TlsOptions
+from peers.capturing import captured, followed
 from peers.reading import read_answers
 from peers.site import INCLUDED, PAGE, PHOTO, Certificates, Site, TlsSite, until
 
 pytestmark = [pytest.mark.peer("tcpdump"), pytest.mark.peer("tshark")]
-
-
-@contextmanager
-def captured(port: int, path: Path) -> Iterator[None]:
-    """Packets from and to `port` on the loopback interface are written to `path`. Skips without the right to."""
-    drop = ["-Z", "root"] if os.geteuid() == 0 else []
-    command = ["tcpdump", "-i", "lo", "-U", "-s", "0", "-B", "8192", *drop, "-w", str(path), "tcp", "port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr
-    try:
-        said = process.stderr.readline()
-        while said and b"listening on" not in said:
-            if b"permission" in said.lower() or b"not permitted" in said.lower():
-                pytest.skip(f"no right to capture packets: {said.decode().strip()}")
-            said += process.stderr.readline()
-            if process.poll() is not None:
-                pytest.skip(f"tcpdump can't capture: {said.decode().strip()}")
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=10)
-
-
-def followed(capture: Path, kind: str = "tcp", *options: str) -> tuple[bytes, bytes]:
-    """The octets of the first stream in `capture`, as tshark puts them together: from the client, from the server."""
-    done = subprocess.run(
-        ["tshark", "-r", str(capture), "-q", *options, "-z", f"follow,{kind},raw,0"],
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    lines = done.stdout.decode().splitlines()
-    start = next((number for number, line in enumerate(lines) if line.startswith("Node 1:")), len(lines)) + 1
-    sent, received = b"", b""
-    for line in lines[start:]:
-        if line.startswith("="):
-            break
-        if line.startswith("\t"):
-            received += bytes.fromhex(line.strip())
-        else:
-            sent += bytes.fromhex(line)
-    return sent, received
 
 
 REQUESTS = {
