@@ -9,7 +9,7 @@ import pytest
 from command import Command, failure, printed_on_terminal
 
 import httpwire as library
-from captures import BEGAN, capture_of
+from captures import BEGAN, capture_of, exchanges_of
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.traffic import ConnectionFacts
 from loopback import Serve, answer, free_port, ok
