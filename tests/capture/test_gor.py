@@ -168,6 +168,7 @@ def test_what_is_no_such_file(tmp_path: Path, data: bytes) -> None:
 def test_truncated_anywhere(tmp_path: Path) -> None:
     """What could be read is kept, and the error names the offset."""
     data = record(1, 1, GET % 1) + record(2, 1, OK % 1) + record(1, 2, GET % 2)
+    header = data.index(b"\n") + 1
     whole = {len(record(1, 1, GET % 1)), len(record(1, 1, GET % 1) + record(2, 1, OK % 1)), len(data)}
     for stop in range(1, len(data) + 1):
         (tmp_path / "a.gor").write_bytes(data[:stop])
@@ -181,7 +182,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
                 assert stop < 56 or raised.value.facts["offset"] == stop
         sink.close()
         kept = b"".join(part for pair in pairs_in(tmp_path / "a.hwire") for part in pair)
-        assert stop <= 60 or kept.startswith(GET % 1)
+        assert kept.startswith((GET % 1)[: max(0, stop - header - len(MONKEYS))])
         (tmp_path / "a.hwire").unlink()
 
 
