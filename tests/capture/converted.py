@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
 from httpwire.capture.traffic import ConnectionFacts, put_exchange
+from httpwire.errors import HttpwireError, RecordingBroken, RecordingUnreadable
 from httpwire.wire.element import Direction
 
 BEGAN = 1_700_000_000_123_456_789
@@ -140,10 +142,51 @@ def read_in(path: Path | str, data: bytes, read: Callable[..., None]) -> tuple[T
     return told, toll
 
 
+def heard(path: Path | str, data: bytes, read: Callable[..., None]) -> tuple[list[Pair], HttpwireError | None]:
+    """What a format reads from a file of `data` that may be broken, and what it raises then."""
+    Path(path).write_bytes(data)
+    told, raised = Told(), None
+    with Source(str(path)) as source:
+        try:
+            read(source, told, Toll())
+        except HttpwireError as error:
+            raised = error
+    assert len(told.endings) == len(told.facts), "each connection has ended"
+    assert raised is None or isinstance(raised, (RecordingBroken, RecordingUnreadable))
+    return told.pairs, raised
+
+
 def costs(counts: dict[Any, int]) -> dict[str, int]:
     return {cost.id: count for cost, count in counts.items()}
 
 
-def peak() -> int:
-    """The most memory that this process had, in octets."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak(path: Path | str, module: str) -> tuple[int, int]:
+    """The octets of messages that the format `module` reads in a file, and the most memory that it took for it."""
+    done = subprocess.run(
+        [sys.executable, "-c", _READING, module, str(path)], capture_output=True, check=True, text=True, timeout=60
+    )
+    octets, memory = done.stdout.split()
+    return int(octets), int(memory) * 1024
+
+
+_READING = """
+import importlib, re, sys
+from httpwire.capture.source import Source
+from httpwire.capture.toll import Toll
+
+class Sink:
+    octets = 0
+    def open(self, facts):
+        return 1
+    def revise(self, connection, facts):
+        pass
+    def event(self, connection, at, direction, kind, data=b""):
+        if kind.value == "segment":
+            self.octets += len(data)
+
+sink = Sink()
+format = importlib.import_module(sys.argv[1])
+with Source(sys.argv[2]) as source:
+    format.read(source, sink, Toll())
+print(sink.octets, re.search("VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
