@@ -272,14 +272,15 @@ class Folder(Keeping):
     def spool(self, number: int) -> Saving:
         return _saving(os.path.join(self.path, f"{self.number(number):04}.http"))
 
-    def keep(self, piece: Piece, arrival: Arrival, ending: str) -> str:
+    def keep(self, piece: Piece, arrival: Arrival, ending: str, more: dict[str, object] | None = None) -> str:
+        """As every Keeping does; the line in the index says `more`, too."""
         number = self.number(piece.number)
         name = f"{number:04}{_label(arrival)}.http"
         try:
             name = self._link(piece.spool, name, ending) if piece.spool else self._write(piece.held(), name, ending)
         except OSError as error:
             raise _failed(os.path.join(self.path, name), error) from error
-        self._lines.append(self._encode(as_object(arrival) | {"number": number, "file": name}))
+        self._lines.append(self._encode(as_object(arrival) | {"number": number, "file": name} | (more or {})))
         return self._prefix + name
 
     def _write(self, octets: bytes, wanted: str, ending: str) -> str:
@@ -337,7 +338,7 @@ class Folder(Keeping):
 
 
 _UNSAFE = re.compile("[^0-9A-Za-z._]+")
-_NUMBERED = re.compile(r"([0-9]{4,})(?:-.*)?\.http(?:\..*)?\Z", re.DOTALL)
+_NUMBERED = re.compile(r"([0-9]{4,})(?:-.*)?\.(?:http|response)(?:\..*)?\Z", re.DOTALL)
 
 
 def _free_names(name: str, ending: str) -> Iterator[str]:
