@@ -18,6 +18,7 @@ from httpwire.capture.formats import files
 from httpwire.capture.keeping import Folder
 from httpwire.capture.model import Ending, EventKind
 from httpwire.capture.pairs import open_answers
+from httpwire.capture.source import Source
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
@@ -41,7 +42,7 @@ def extract(path: Path | str, folder: Path | str) -> Toll:
 
 def read_folder(folder: Path | str) -> tuple[Told, Toll]:
     told, toll = Told(), Toll()
-    files.read_path(str(folder), told, toll)
+    files.read_folder(str(folder), told, toll)
     assert len(told.endings) == len(told.facts)
     return told, toll
 
@@ -202,7 +203,8 @@ def test_one_file_brings_the_other(tmp_path: Path) -> None:
     expected = {"a.http": (GET % 1, OK % 1), "a.response": (GET % 1, OK % 1), "b.http": (GET % 2, b"")}
     for name, pair in {**expected, "c": (b"", OK % 3)}.items():
         told = Told()
-        files.read_path(str(tmp_path / name), told, Toll())
+        with Source(str(tmp_path / name)) as source:
+            files.read(source, told, Toll())
         assert told.pairs == [pair]
 
 
@@ -288,14 +290,14 @@ def test_unreadable_in_the_middle(tmp_path: Path) -> None:
     (tmp_path / "0002.http").symlink_to("gone.http")
     told, toll = Told(), Toll()
     with pytest.raises(RecordingUnreadable, match=r"0002\.http"):
-        files.read_path(str(tmp_path), told, toll)
+        files.read_folder(str(tmp_path), told, toll)
     assert told.pairs == [(GET % 1, b""), (GET % 3, b"")]
     assert costs(toll.skipped) == {"raw-unreadable": 1}
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:
     with pytest.raises(RecordingUnreadable):
-        files.read_path(str(tmp_path / "none"), Told(), Toll())
+        files.read_folder(str(tmp_path / "none"), Told(), Toll())
 
 
 def test_large_messages_go_by_in_blocks(tmp_path: Path) -> None:
@@ -323,7 +325,7 @@ def test_large_messages_go_by_in_blocks(tmp_path: Path) -> None:
     told = Counting()
     tracemalloc.start()
     extract(path, tmp_path / "out")
-    files.read_path(str(tmp_path / "out"), told, Toll())
+    files.read_folder(str(tmp_path / "out"), told, Toll())
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert told.octets_seen > 2 * size

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "raw"
 ENDINGS = (".http", ".response")
-__all__ = ["ENDINGS", "NAME", "read", "read_path", "recognises", "write", "write_folder"]
+__all__ = ["ENDINGS", "NAME", "read", "read_folder", "recognises", "write", "write_folder"]
 
 NO_MESSAGE = Cost("raw-no-message", N_("files that hold no HTTP message"))
 ELSEWHERE = Cost("raw-elsewhere", N_("links that lead out of the folder"))
@@ -58,9 +58,21 @@ def recognises(first: bytes) -> bool:
 
 
 def read(source: Source, sink: Sink, toll: Toll) -> None:
-    """Give `sink` a connection of the messages in one stream: requests, or answers, as the first octets are.
+    """Give `sink` the messages in a file and in the one that belongs to it by its name; of a pipe, those that come:
+    requests, or answers, as the first octets are. Raises RecordingUnreadable, SaveFailed."""
+    if source.path:
+        folder, name = os.path.split(source.path)
+        files = _Files(folder, sink, toll)
+        request, response = files.pair(name)
+        if request and response:
+            files.read(request, response)
+            files.finish()
+            return
+        files.finish()
+    _read_alone(source, sink, toll)
 
-    Raises RecordingUnreadable, SaveFailed."""
+
+def _read_alone(source: Source, sink: Sink, toll: Toll) -> None:
     first = source.peek(64)
     if not first:
         raise RecordingUnreadable(path=source.name, why=N_("it is empty"), errno=None)
@@ -74,23 +86,11 @@ def read(source: Source, sink: Sink, toll: Toll) -> None:
         _end(sink, connection, 0, Ending.CLOSED if answers else Ending.UNSEEN)
 
 
-def read_path(path: str, sink: Sink, toll: Toll) -> None:
-    """Give `sink` what is in the file `path` and in the one that belongs to it by its name, or in all files of the
-    folder `path`. Of a folder all that can be read is read before a file that can't be raises.
+def read_folder(folder: str, sink: Sink, toll: Toll) -> None:
+    """Give `sink` what is in all files of `folder`. All that can be read is read before a file that can't be raises.
 
     Raises RecordingUnreadable, SaveFailed."""
-    if path != "-" and os.path.isdir(path):
-        _Files(path, sink, toll).read_all()
-        return
-    folder, name = os.path.split(path)
-    files = _Files(folder, sink, toll)
-    request, response = files.pair(name)
-    if path != "-" and request and response:
-        files.read(request, response)
-        files.finish()
-        return
-    with Source(path) as source:
-        read(source, sink, toll)
+    _Files(folder, sink, toll).read_all()
 
 
 class _Files:
@@ -221,7 +221,7 @@ class _Files:
         if source:
             with source:
                 try:
-                    read(source, self._sink, self._toll)
+                    _read_alone(source, self._sink, self._toll)
                 except RecordingUnreadable as error:
                     self._miss(error)
 

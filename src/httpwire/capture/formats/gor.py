@@ -1,7 +1,7 @@
 """GoReplay's files of recorded traffic (.gor): reading and writing.
 
 In: records, each a line "TYPE ID TIME [LATENCY]" and a payload, ended by a line of three monkeys; type 1
-is a request, 2 the answer to it, 3 an answer that a replay got; plain or gzip. Out: a connection for each
+is a request, 2 the answer to it, 3 an answer that a replay got. Out: a connection for each
 request, with the answer of the same ID, whatever the order; and such files from a capture. The payloads
 are the wire's octets in both directions. A payload of any size goes by in blocks.
 """
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from httpwire.capture.traffic import Output, Sink
 
 NAME = "gor"
-ENDINGS = (".gor", ".gor.gz")
+ENDINGS = (".gor",)
 
 REPLAYED = Cost("gor-replayed", N_("answers that a replay got"))
 MALFORMED = Cost("gor-malformed", N_("records whose first line is not GoReplay's"))
@@ -48,9 +48,6 @@ _WAITING = 16_384  # requests that wait for their answers
 _EARLY = 128  # answers that wait for their requests
 _HELD = 64 << 10  # octets of such an answer that are in memory
 _LATEST = 1 << 62  # ns since 1970; both this and a latency fit into a capture
-_GZIP = b"\x1f\x8b"
-_BOMB = 500  # how often more octets may come out of gzip than went in
-_HARMLESS = 256 << 20
 
 
 class _Line(Record):
@@ -72,13 +69,6 @@ class _Line(Record):
 
 def recognises(first: bytes) -> bool:
     """Whether a file that begins with `first` is one of GoReplay's."""
-    if first.startswith(_GZIP):
-        import zlib
-
-        try:
-            first = zlib.decompressobj(31).decompress(first, _LONGEST)
-        except zlib.error:
-            return False
     return _HEADER.match(first) is not None
 
 
@@ -105,7 +95,6 @@ class _Records:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._blocks = _blocks(source)
         self._buffer = b""
         self._at = 0
         self._before = 0  # octets before the buffer
@@ -164,38 +153,11 @@ class _Records:
         return len(self._buffer) > self._at
 
     def _more(self) -> bool:
-        block = next(self._blocks, b"")
+        block = self._source.read(_BLOCK)
         self._before += self._at
         self._buffer = self._buffer[self._at :] + block
         self._at = 0
         return bool(block)
-
-
-def _blocks(source: Source) -> Iterator[bytes]:
-    """The octets of a file, unpacked where it is gzip, of one member or of several."""
-    if source.peek(2) != _GZIP:
-        while block := source.read(_BLOCK):
-            yield block
-        return
-    import zlib
-
-    unpacked, block, member = 0, b"", None
-    while block or (block := source.read(_BLOCK)):
-        member = member or zlib.decompressobj(31)
-        try:
-            made = member.decompress(block, _BLOCK)
-        except zlib.error as error:
-            raise source.broken(N_("its gzip data is damaged")) from error
-        block = member.unconsumed_tail
-        if member.eof:
-            block, member = member.unused_data, None
-        unpacked += len(made)
-        if unpacked > _HARMLESS and unpacked > _BOMB * source.offset:
-            raise source.broken(N_("it unpacks to more than 500 times its size: a bomb, no traffic"))
-        if made:
-            yield made
-    if member:
-        raise source.broken(N_("its gzip data ends in the middle"))
 
 
 class _Answer(Record):

@@ -56,7 +56,7 @@ FORMATS = (
     Format("pcap", (".pcapng", ".pcap", ".cap"), f"{_HERE}.pcap.format"),
     Format("warc", (".warc",), f"{_HERE}.warc.format"),
     Format("gor", (".gor",), f"{_HERE}.gor"),
-    Format("burp", (".burp.xml",), f"{_HERE}.burp"),
+    Format("burp", (".burp.xml", ".xml"), f"{_HERE}.burp.format"),
     Format("zap", (".zap.txt",), f"{_HERE}.zap"),
     Format("har", (".har",), f"{_HERE}.har.format"),
     Format("curl", (".curl", ".sh"), f"{_HERE}.curl.format"),

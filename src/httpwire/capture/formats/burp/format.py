@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from httpwire.capture.traffic import Output, Sink
 
 NAME = "burp"
-ENDINGS = (".burp.xml", ".burp", ".xml")
+ENDINGS = (".burp.xml", ".xml")
 
 AS_TEXT = Cost("burp-text", N_("messages that Burp saved as text, not in base64"))
 LINE_ENDS = Cost("burp-line-ends", N_("line ends in heads of such messages"))
