@@ -211,7 +211,7 @@ def test_one_file_brings_the_other(tmp_path: Path) -> None:
 def test_one_stream(tmp_path: Path) -> None:
     told, toll = read_in(tmp_path / "a", GET % 1 + GET % 2, files.read)
     assert told.pairs == [(GET % 1 + GET % 2, b"")]
-    assert costs(toll.lost) == {"raw-when": 1, "no-answer": 1}
+    assert costs(toll.lost) == {"when": 1, "no-answer": 1}
     with pytest.raises(RecordingUnreadable, match="empty"):
         read_in(tmp_path / "a", b"", files.read)
 

@@ -6,7 +6,8 @@ and on a Toll what such a format does not keep of them.
 
 from __future__ import annotations
 
-from httpwire.capture.toll import ADDRESSES, CONNECTIONS, NO_ANSWER, NO_REQUEST, SEGMENT_TIMES, TLS_FACTS
+from httpwire.capture.toll import ADDRESSES, CONNECTIONS, NO_ANSWER, NO_REQUEST, SEGMENT_TIMES, TLS_FACTS, Cost
+from httpwire.language import N_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from httpwire.capture.store.entry import Entry
     from httpwire.capture.toll import Toll
     from httpwire.capture.traffic import ConnectionFacts
+
+#: That a format keeps nothing but octets.
+WHEN = Cost("when", N_("when it was, and what the connection was with"))
 
 
 class Facts:

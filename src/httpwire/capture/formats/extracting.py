@@ -11,7 +11,7 @@ from collections import deque
 from itertools import chain
 
 from httpwire.capture.arrival import Arrival, is_request
-from httpwire.capture.formats.bare import Facts
+from httpwire.capture.formats.bare import WHEN, Facts
 from httpwire.capture.keeping import PARTIAL, Folder
 from httpwire.capture.model import Ending
 from httpwire.capture.raw import Saving
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 ANSWERS = Cost("raw-answers", N_("answers: one file has the requests alone"))
 REQUESTS = Cost("raw-requests", N_("requests: one file has the answers alone"))
 UNBOUNDED = Cost("raw-unbounded", N_("messages whose end others behind them would hide"))
-WHEN = Cost("raw-when", N_("when it was, and what the connection was with"))
 
 _LINES = 256  # of the index that are written at once
 

@@ -11,7 +11,8 @@ import os
 import re
 import stat
 
-from httpwire.capture.formats.extracting import WHEN, write, write_folder
+from httpwire.capture.formats.bare import WHEN
+from httpwire.capture.formats.extracting import write, write_folder
 from httpwire.capture.keeping import PARTIAL
 from httpwire.capture.model import Ending, EventKind
 from httpwire.capture.source import Source
