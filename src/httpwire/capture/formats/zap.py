@@ -74,6 +74,7 @@ class _Parts:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._buffer = b""
+        self._at = 0
         self._inside = False
 
     def __iter__(self) -> Iterator[None]:
@@ -92,29 +93,34 @@ class _Parts:
         """Pass over the line that a part begins with, and over those that only such lines follow."""
         entered = False
         while True:
-            while len(self._buffer) < _LINE_OCTETS and (block := self._source.read(_BLOCK)):
-                self._buffer += block
-            found = _FIRST.match(self._buffer)
+            while len(self._buffer) - self._at < _LINE_OCTETS and self._more():
+                pass
+            found = _FIRST.match(self._buffer, self._at)
             if not found:
                 return entered
-            self._buffer = self._buffer[found.end() :]
+            self._at = found.end()
             self._inside = entered = True
 
     def octets(self) -> Iterator[bytes]:
         """The octets of the part under way, in blocks."""
         while self._inside:
-            found = _NEXT.search(self._buffer)
-            block = b"" if found else self._source.read(_BLOCK)
-            if found:
-                stop = found.start() + 1  # the line's own beginning
-                octets, self._buffer = self._buffer[:stop], self._buffer[stop:]
-            elif block:
-                octets, self._buffer = self._buffer[:-_LINE_OCTETS], self._buffer[-_LINE_OCTETS:] + block
-            else:
-                octets, self._buffer = self._buffer, b""
-            self._inside = bool(block)
+            found = _NEXT.search(self._buffer, self._at)
+            safe = max(self._at, len(self._buffer) - _LINE_OCTETS)  # such a line may begin behind it
+            stop = found.start() + 1 if found else safe
+            octets = self._buffer[self._at : stop]
+            self._at = stop
+            self._inside = not found
+            if not found and not self._more():
+                octets, self._at = octets + self._buffer, len(self._buffer)
+                self._inside = False
             if octets:
                 yield octets
+
+    def _more(self) -> bool:
+        block = self._source.read(_BLOCK)
+        self._buffer = self._buffer[self._at :] + block
+        self._at = 0
+        return bool(block)
 
 
 def _read_exchange(blocks: Iterator[bytes], sink: Sink, toll: Toll) -> None:
@@ -166,21 +172,28 @@ def _facts(found: re.Match[bytes]) -> ConnectionFacts:
 
 def _divide(octets: bytes) -> tuple[int, int]:
     """Where the request at the beginning of `octets` ends, and where the answer begins (-1: there is none)."""
-    stream = Stream(Direction.REQUEST)
-    message = next((event for event in stream.feed(octets) if isinstance(event, Message)), None)
-    if message and message.complete:
-        for start in (message.stop, message.stop + 1):  # ZAP adds a line end where there is none
-            if octets[message.stop : start] in (b"", b"\n") and _ANSWER.match(octets, start):
-                return message.stop, start
-        if not octets[message.stop :].strip():
-            return message.stop, -1
-    # The content is not as long as its head says: the first line that looks as if it began an answer does.
-    found = _ANSWER_LINE.search(octets)
-    if not found:
+    likely = _ANSWER_LINE.search(octets)  # the first line that looks as if it began an answer
+    start = likely.end(1) if likely else len(octets)
+    stop = _request_stop(octets[:start])
+    if stop < 0 and likely:  # it may be part of the request's content
+        stop = _request_stop(octets)
+    if stop >= 0:
+        for first in (stop, stop + 1):  # ZAP adds a line end where there is none
+            if octets[stop:first] in (b"", b"\n") and _ANSWER.match(octets, first):
+                return stop, first
+        if not octets[stop:].strip():
+            return stop, -1
+    if not likely:
         return len(octets), -1
-    start = found.end(1)
-    head = _HEAD_END.search(octets, 0, start)
+    head = _HEAD_END.search(octets, 0, start)  # the content is not as long as the head says
     return max(start - 1, head.end() if head else 0), start
+
+
+def _request_stop(octets: bytes) -> int:
+    """Where the first request in `octets` ends; -1 where it does not."""
+    messages = (event for event in Stream(Direction.REQUEST).feed(octets) if isinstance(event, Message))
+    message = next(messages, None)
+    return message.stop if message and message.complete else -1
 
 
 def _without_added_end(blocks: Iterable[bytes], method: bytes) -> Iterator[bytes]:
