@@ -1,0 +1,504 @@
+"""Shell text, as bash splits it into commands and words; nothing of it is ever executed or replaced.
+
+In: a Source. Out: Commands in the order of the text, a list for each pipeline: their words with the quotes taken off
+(Bash Reference Manual 3.1.2, 3.5, 3.6), what their standard input is where the text says it, and why
+a word is not what the shell would make of it. Text that ends inside of a quote is told as damage, with its place.
+"""
+
+from __future__ import annotations
+
+import re
+
+from httpwire.capture.formats.curl import costs
+from httpwire.capture.formats.curl.octets import Held, Spool
+from httpwire.language import N_
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpwire.capture.formats.curl.octets import Octets
+    from httpwire.capture.source import Source
+    from httpwire.capture.toll import Cost
+
+LONGEST = 16 << 20  # octets of a command's words
+_BLOCK = 64 << 10
+_HELD = 1000  # commands of one line that wait for its here-documents
+
+_BLANKS = re.compile(rb"(?:[ \t]+|\\\r?\n|\r(?=\n))+")
+_COMMENT = re.compile(rb"[^\n]+")
+_PLAIN = re.compile(rb"[^ \t\n'\"\\$`;&|<>()\x00]+")
+_SINGLE = re.compile(rb"[^']+")
+_DOUBLE = re.compile(rb"[^\"\\$`]+")
+_ANSI = re.compile(rb"[^'\\]+")
+_NAME = re.compile(rb"[A-Za-z0-9_]+")
+_OPERATOR = re.compile(rb"&&|\|\||\|&|;;&|;&|;;|[;&|()]")
+_REDIRECTION = re.compile(rb"<<<|<<-|<<|<&|<>|<|>>|>&|>\||>|&>>|&>")
+_PATTERN = re.compile(rb"[*?]|\[[^\]]*\]")
+_BRACES = re.compile(rb"\{[^{}]*(?:,|\.\.)[^{}]*\}")
+_REPLACED = re.compile(rb"\$[A-Za-z0-9_({\[@*#?!$-]|`|\\[$`\\\n]")  # in a here-document
+_DOUBTFUL = re.compile(rb"[$`\\]")
+_ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
+_ESCAPES = {
+    **dict(zip(b"abeEfnrtv", b"\a\b\x1b\x1b\f\n\r\t\v", strict=True)),
+    **{octet: octet for octet in b"\\'\"?"},
+}
+_OPEN_QUOTE = N_("a quote that begins here is not closed")
+_OPEN_PARENTHESIS = N_("what begins here for the shell to replace does not end")
+_OPEN_DOCUMENT = N_("a here-document that begins here does not end")
+
+
+class Command:
+    """One simple command: `words` (bytes), the offset `at` of its first octet, `trouble` (a Cost where the words are
+    not what the shell would make of them), `assigned` (the assignments before it). `input` is its standard input where the text holds it, `file` the name of
+    the file that it comes from; `piped` says that it is what the command before it writes."""
+
+    __slots__ = ("assigned", "at", "file", "input", "piped", "trouble", "words")
+
+    def __init__(self, at: int, *, piped: bool) -> None:
+        self.at = at
+        self.words: list[bytes] = []
+        self.assigned: list[bytes] = []
+        self.trouble: Cost | None = None
+        self.input: Octets | None = None
+        self.file: bytes | None = None
+        self.piped = piped
+
+
+class _Document:
+    """A here-document whose text follows the line."""
+
+    def __init__(self, at: int, command: Command, end: bytes, *, quoted: bool, tabs: bool) -> None:
+        self.at = at
+        self.command = command
+        self.end = end
+        self.quoted = quoted
+        self.tabs = tabs
+
+
+class _Text:
+    """The octets of a Source, looked at as they come."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._data = b""
+        self._at = 0
+
+    @property
+    def offset(self) -> int:
+        return self.source.offset - len(self._data) + self._at
+
+    def _more(self) -> bool:
+        block = self.source.read(_BLOCK)
+        self._data = self._data[self._at :] + block
+        self._at = 0
+        return bool(block)
+
+    def ahead(self, count: int = 1) -> bytes:
+        """The next octets, without taking them; fewer at the end."""
+        while len(self._data) - self._at < count and self._more():
+            pass
+        return self._data[self._at : self._at + count]
+
+    def skip(self, count: int) -> None:
+        self._at += count
+
+    def take(self, pattern: re.Pattern[bytes], most: int = 4) -> bytes:
+        """What `pattern` matches here, of at most `most` octets; nothing where it does not."""
+        found = pattern.match(self.ahead(most))
+        if not found:
+            return b""
+        self._at += found.end()
+        return found[0]
+
+    def runs(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
+        """What `pattern`, a run of octets of a kind, matches from here, in pieces."""
+        while self.ahead(4):
+            found = pattern.match(self._data, self._at)
+            if not found:
+                return
+            self._at = found.end()
+            yield found[0]
+
+    def line(self) -> tuple[bytes, bool]:
+        """The next line, or a piece of a long one, and whether it is the last piece."""
+        while True:
+            end = self._data.find(b"\n", self._at) + 1
+            if end or len(self._data) - self._at >= _BLOCK or not self._more():
+                break
+        start, self._at = self._at, end or len(self._data)
+        return self._data[start : self._at], bool(end)
+
+
+class _Word:
+    """A word that is being read: its octets, and their shape (q for what is quoted)."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        self.shape = bytearray()
+        self.quoted = False
+
+    def quote(self, data: bytes) -> None:
+        self.quoted = True
+        self.octets += data
+        self.shape += b"q" * len(data)
+
+
+class Shell:
+    """Reads the commands of `source`. `patterns` counts words that the shell would take for patterns of file names,
+    `redirected` what it would write to files, `dropped` commands of an endless line."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._text = _Text(source)
+        self._pipeline: list[Command] = []
+        self._waiting: list[list[Command]] = []  # pipelines that wait for their here-documents
+        self._documents: list[_Document] = []
+        self._command: Command | None = None
+        self._size = 0
+        self._joined = False  # a pipe was read, and no command behind it yet
+        self.patterns = 0
+        self.redirected = 0
+        self.dropped = 0
+
+    def pipelines(self) -> Iterator[list[Command]]:
+        """Raises RecordingBroken, RecordingUnreadable."""
+        text = self._text
+        while True:
+            for _ in text.runs(_BLANKS):
+                pass
+            first = text.ahead()
+            if first in (b"", b"\n"):
+                text.skip(1)
+                yield from self._line()
+                if not first:
+                    if self._pipeline:
+                        yield self._pipeline
+                    return
+            elif first == b"#":
+                for _ in text.runs(_COMMENT):
+                    pass
+            elif first in b"<>" or text.ahead(2) == b"&>":
+                self._redirect(b"")
+            elif first in b";&|()":
+                operator = text.take(_OPERATOR)
+                yield from self._end(piped=operator in (b"|", b"|&"))
+            else:
+                self._take_word()
+
+    def _end(self, *, piped: bool) -> Iterator[list[Command]]:
+        """A command has ended."""
+        self._joined = piped and (self._command is not None or self._joined)
+        self._command = None
+        if self._joined or not self._pipeline:
+            return
+        pipeline, self._pipeline = self._pipeline, []
+        if not self._documents:
+            yield pipeline
+        elif len(self._waiting) < _HELD:
+            self._waiting.append(pipeline)
+        else:
+            self.dropped += len(pipeline)
+
+    def _line(self) -> Iterator[list[Command]]:
+        """A line has ended."""
+        documents, self._documents = self._documents, []
+        for document in documents:
+            self._read_document(document)
+        waiting, self._waiting = self._waiting, []
+        yield from waiting
+        if self._command or not self._joined:  # a line that ends in a pipe goes on
+            yield from self._end(piped=False)
+
+    def _current(self) -> Command:
+        if not self._command:
+            piped = self._joined and bool(self._pipeline)
+            self._command = Command(self._text.offset, piped=piped)
+            self._joined = False
+            self._size = 0
+            self._pipeline.append(self._command)
+            if len(self._pipeline) > _HELD:
+                self.dropped += 1
+                del self._pipeline[0]
+        return self._command
+
+    def _trouble(self, cost: Cost) -> None:
+        command = self._current()
+        command.trouble = command.trouble or cost
+
+    def _take_word(self) -> None:
+        command = self._current()
+        word = self._word()
+        if word is None:
+            return
+        octets = bytes(word.octets)
+        if not word.quoted and octets.isdigit() and self._text.ahead() in (b"<", b">"):
+            self._redirect(octets)
+            return
+        if not command.words and _ASSIGNMENT.match(word.shape):
+            command.assigned.append(octets)
+            return
+        shape = bytes(word.shape)
+        if _BRACES.search(shape) or shape.startswith(b"~"):
+            self._trouble(costs.SUBSTITUTION)
+        elif _PATTERN.search(shape):
+            self.patterns += 1
+        if octets or word.quoted or command.trouble:
+            command.words.append(octets)
+
+    def _redirect(self, number: bytes) -> None:
+        text = self._text
+        command = self._current()
+        at = text.offset
+        operator = text.take(_REDIRECTION)
+        for _ in text.runs(_BLANKS):
+            pass
+        if text.ahead() == b"(":  # what another command writes or reads
+            self._trouble(costs.SUBSTITUTION)
+            text.skip(1)
+            self._parentheses(at, 1)
+            return
+        word = self._word() or _Word()
+        octets = bytes(word.octets)
+        if number not in (b"", b"0") or operator[:1] != b"<" or operator in (b"<>", b"<&"):
+            self.redirected += 1
+        elif operator == b"<<<":
+            command.input = Held(octets + b"\n")
+        elif operator in (b"<<", b"<<-"):
+            quoted = word.quoted
+            self._documents.append(_Document(at, command, octets, quoted=quoted, tabs=operator == b"<<-"))
+        else:
+            command.file = octets
+
+    def _word(self) -> _Word | None:
+        """The word that begins here; None where it is only the CR of a line end."""
+        text, word = self._text, _Word()
+        while True:
+            for piece in text.runs(_PLAIN):
+                if self._fits(len(piece)):
+                    word.octets += piece
+                    word.shape += piece
+            first = text.ahead()
+            if first == b"\\":
+                self._escape(word)
+            elif first == b"'":
+                self._single(word)
+            elif first == b'"':
+                self._double(word)
+            elif first == b"$":
+                self._dollar(word, quoted=False)
+            elif first == b"`":
+                self._backticks()
+            elif first == b"\x00":
+                text.skip(1)
+                self._trouble(costs.NUL)
+            else:
+                break
+        if first == b"\n" and word.shape.endswith(b"\r"):
+            del word.octets[-1:], word.shape[-1:]
+            if not word.octets and not word.quoted:
+                return None
+        return word
+
+    def _fits(self, count: int) -> bool:
+        """Whether `count` more octets of the command are taken."""
+        self._current()
+        self._size += count
+        if self._size > LONGEST:
+            self._trouble(costs.LONG)
+        return self._size <= LONGEST
+
+    def _escape(self, word: _Word) -> None:
+        text = self._text
+        following = text.ahead(3)[1:]
+        if following[:1] == b"\n":
+            text.skip(2)
+        elif following == b"\r\n":
+            text.skip(3)
+        elif following:
+            text.skip(2)
+            if self._fits(1):
+                word.quote(following[:1])
+        else:
+            text.skip(1)
+            word.quote(b"\\")
+
+    def _quoted(self, word: _Word, pattern: re.Pattern[bytes]) -> None:
+        for piece in self._text.runs(pattern):
+            if b"\x00" in piece:
+                self._trouble(costs.NUL)
+            if self._fits(len(piece)):
+                word.quote(piece)
+
+    def _single(self, word: _Word) -> None:
+        at = self._text.offset
+        self._text.skip(1)
+        word.quoted = True
+        self._quoted(word, _SINGLE)
+        if not self._text.ahead():
+            raise self._source.broken(_OPEN_QUOTE, at)
+        self._text.skip(1)
+
+    def _double(self, word: _Word) -> None:
+        text = self._text
+        at = text.offset
+        text.skip(1)
+        word.quoted = True
+        while True:
+            self._quoted(word, _DOUBLE)
+            first = text.ahead(2)
+            if not first:
+                raise self._source.broken(_OPEN_QUOTE, at)
+            if first[:1] == b'"':
+                text.skip(1)
+                return
+            if first[:1] == b"$":
+                self._dollar(word, quoted=True)
+            elif first[:1] == b"`":
+                self._backticks()
+            else:
+                text.skip(len(first))
+                if first != b"\\\n" and self._fits(2):
+                    word.quote(first[1:] if first[1:] in (b"$", b"`", b'"', b"\\") else first)
+
+    def _dollar(self, word: _Word, *, quoted: bool) -> None:
+        """What a $ begins."""
+        text = self._text
+        at = text.offset
+        text.skip(1)
+        following = text.ahead()
+        if following == b"'" and not quoted:
+            self._ansi(word, at)
+        elif following == b'"' and not quoted:
+            pass  # a string to be translated: the quote comes next
+        elif following in (b"(", b"{", b"["):
+            text.skip(1)
+            self._trouble(costs.SUBSTITUTION)
+            if following == b"(":
+                self._parentheses(at, 1)
+            else:
+                self._until(b"}" if following == b"{" else b"]", at)
+        elif following and (_NAME.match(following) or following in b"@*#?$!-"):
+            self._trouble(costs.SUBSTITUTION)
+            if _NAME.match(following):
+                for _ in text.runs(_NAME):
+                    pass
+            else:
+                text.skip(1)
+        elif self._fits(1):
+            word.octets += b"$"
+            word.shape += b"q" if quoted else b"$"
+
+    def _backticks(self) -> None:
+        self._trouble(costs.SUBSTITUTION)
+        at = self._text.offset
+        self._text.skip(1)
+        self._until(b"`", at)
+
+    def _until(self, end: bytes, at: int) -> None:
+        """Pass over what the shell replaces, up to `end`."""
+        text = self._text
+        plain = re.compile(rb"[^\\" + re.escape(end) + rb"]+")
+        while True:
+            for _ in text.runs(plain):
+                pass
+            first = text.ahead(2)
+            if not first:
+                raise self._source.broken(_OPEN_PARENTHESIS, at)
+            text.skip(1 if first[:1] == end else len(first))
+            if first[:1] == end:
+                return
+
+    def _parentheses(self, at: int, depth: int) -> None:
+        """Pass over what the shell replaces, up to the parenthesis that closes it."""
+        text, ignored = self._text, _Word()
+        plain = re.compile(rb"[^\\()'\"`]+")
+        while depth:
+            for _ in text.runs(plain):
+                pass
+            first = text.ahead(2)
+            if not first:
+                raise self._source.broken(_OPEN_PARENTHESIS, at)
+            if first[:1] == b"'":
+                self._single(ignored)
+            elif first[:1] == b"`":
+                self._backticks()
+            elif first[:1] == b'"':
+                text.skip(1)
+                self._until(b'"', at)
+            elif first[:1] == b"\\":
+                text.skip(len(first))
+            else:
+                text.skip(1)
+                depth += 1 if first[:1] == b"(" else -1
+            ignored = _Word()
+
+    def _ansi(self, word: _Word, at: int) -> None:
+        """$'...': Bash Reference Manual 3.1.2.4. A NUL ends the string."""
+        text = self._text
+        text.skip(1)
+        word.quoted = True
+        kept, ended = word, False
+        while True:
+            self._quoted(kept, _ANSI)
+            first = text.ahead(11)
+            if not first:
+                raise self._source.broken(_OPEN_QUOTE, at)
+            if first[:1] == b"'":
+                text.skip(1)
+                return
+            octets, taken = _ansi_escape(first)
+            text.skip(taken)
+            if octets == b"\x00" and not ended:
+                kept, ended = _Word(), True
+            if self._fits(len(octets)):
+                kept.quote(octets)
+
+    def _read_document(self, document: _Document) -> None:
+        """The text of a here-document, up to its end."""
+        spool, fresh, pending = Spool(), True, b""
+        plain = True
+        while True:
+            piece, ended = self._text.line()
+            if not piece:
+                raise self._source.broken(_OPEN_DOCUMENT, document.at)
+            if fresh and document.tabs:
+                piece = piece.lstrip(b"\t")
+            if fresh and piece.rstrip(b"\r\n") == document.end and (ended or not self._text.ahead()):
+                break
+            fresh = ended
+            plain = plain and not (_REPLACED if ended else _DOUBTFUL).search(piece)
+            spool.write(piece)
+        if not (document.quoted or plain):
+            command = document.command
+            command.trouble = command.trouble or costs.SUBSTITUTION
+        document.command.input = spool
+
+
+def _ansi_escape(text: bytes) -> tuple[bytes, int]:
+    """The octets that the escape at the beginning of `text` stands for, and how many octets it has."""
+    if len(text) < 2:
+        return text, len(text)
+    kind = text[1]
+    if kind in _ESCAPES:
+        return bytes((_ESCAPES[kind],)), 2
+    if kind in b"01234567":
+        digits = _digits(text[1:4], b"01234567")
+        return bytes((int(digits, 8) & 0xFF,)), 1 + len(digits)
+    if kind == ord("x"):
+        digits = _digits(text[2:4], b"0123456789abcdefABCDEF")
+        return (bytes((int(digits, 16),)), 2 + len(digits)) if digits else (text[:2], 2)
+    if kind in b"uU":
+        digits = _digits(text[2 : 6 if kind == ord("u") else 10], b"0123456789abcdefABCDEF")
+        return (_utf8(int(digits, 16)), 2 + len(digits)) if digits else (text[:2], 2)
+    if kind == ord("c") and len(text) > 2:
+        return bytes((0x7F if text[2] == ord("?") else text[2] & 0x1F,)), 3
+    return text[:2], 2
+
+
+def _digits(text: bytes, digits: bytes) -> bytes:
+    return text[: len(text) - len(text.lstrip(digits))]
+
+
+def _utf8(code: int) -> bytes:
+    return chr(code).encode("utf-8", "surrogatepass") if code <= 0x10FFFF else b""
