@@ -74,10 +74,11 @@ class Form:
             part = self._uploads(value)
             current.append(part)
         else:
-            part, _ = self._part(value, b"", filed=False)
-            if value[:1] == b"<":
-                part, _ = self._part(value[1:], b"", filed=False)
-                part.content = self._files.octets(whole_of(part))
+            filed = value[:1] == b"<"
+            part, _ = self._part(value[filed:], b"", filed=False)
+            if filed:
+                part.path = b"".join(part.content.blocks())
+                part.content = self._files.octets(part.path)
                 part.filename = None
             current.append(part)
         part.name = name or None
@@ -148,7 +149,9 @@ class Form:
         for part in parts:
             fields, content = self._written(part, seed, form=form)
             begin = b"\r\n--%s\r\n" % boundary
-            pieces.append(Held((begin if pieces else begin[2:]) + b"".join(b"%s\r\n" % line for line in fields) + b"\r\n"))
+            pieces.append(
+                Held((begin if pieces else begin[2:]) + b"".join(b"%s\r\n" % line for line in fields) + b"\r\n")
+            )
             pieces.append(content)
         pieces.append(Held(b"%s--%s--\r\n" % (b"\r\n" if pieces else b"", boundary)))
         return Joined(pieces)
@@ -183,14 +186,9 @@ class Form:
         return fields, content
 
 
-def whole_of(part: Part) -> bytes:
-    """The octets that a part holds in memory."""
-    return b"".join(part.content.blocks())
-
-
 def _word(text: bytes, end: bytes) -> tuple[bytes, bytes]:
     """A word, perhaps in double quotes, and what follows it, from a semicolon or `end` on."""
-    quoted = re.match(rb'"((?:\\[\\"]|[^"])*?)"', text)
+    quoted = re.match(rb'"((?:\\[\\"]|[^"\\]|\\(?![\\"]))*)"', text)
     if quoted:
         rest = text[quoted.end() :]
         stop = re.search(b"[;%s]" % end, rest)

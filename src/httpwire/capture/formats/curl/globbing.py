@@ -45,7 +45,7 @@ def expand(text: bytes) -> Iterator[bytes]:
         makers.append(maker)
         count *= len(values)
         if count > MOST:
-            raise NotTaken(costs.PATTERN)
+            raise NotTaken(costs.ADDRESSED)
         if len(parts) > _PATTERNS:
             raise NotTaken(costs.REFUSED)
     for chosen in product(*parts):
@@ -66,7 +66,12 @@ def _pattern(text: bytes, place: int) -> tuple[list[bytes] | range, bytes, int]:
     found = _LETTERS.match(text, place)
     if found:
         first, last, step = found[1][0], found[2][0], int(found[3] or b"1")
-        if not step or (first == last and step != 1) or first > last or (first < last and not _steps(first, last, step)):
+        if (
+            not step
+            or (first == last and step != 1)
+            or first > last
+            or (first < last and not _steps(first, last, step))
+        ):
             raise NotTaken(costs.REFUSED)
         return [bytes((letter,)) for letter in range(first, last + 1, step)], b"", found.end()
     found = _NUMBERS.match(text, place)
@@ -76,7 +81,7 @@ def _pattern(text: bytes, place: int) -> tuple[list[bytes] | range, bytes, int]:
     if not step or (low == high and step != 1) or low > high or (low < high and step > high - low):
         raise NotTaken(costs.REFUSED)
     if (high - low) // step >= MOST:
-        raise NotTaken(costs.PATTERN)
+        raise NotTaken(costs.ADDRESSED)
     width = len(found[1]) if found[1][:1] == b"0" else 0
     return range(low, high + 1, step), b"%%0%dd" % width if width else b"%d", found.end()
 

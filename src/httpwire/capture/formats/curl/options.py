@@ -1,9 +1,9 @@
-'''curl's options: which there are, and which of them take a value.
+"""curl's options: which there are, and which of them take a value.
 
 In: the words of a command behind its name. Out: options by their long names with what was given to them, the way in
 which curl takes a command line apart: letters together (-sSLd VALUE, -dVALUE), names cut short as
 long as they are unique, --no-NAME, and URLs, which are values of "url". The names are those of curl 7.88 and of what came up to 8.22.
-'''
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from httpwire.capture.formats.curl.octets import Octets
     from httpwire.capture.source import Source
-    from httpwire.capture.toll import Cost
+    from httpwire.capture.toll import Cost, Toll
 
 LONGEST = 16 << 20  # octets of a command's words
 _BLOCK = 64 << 10
@@ -145,11 +145,11 @@ class _Word:
 
 
 class Shell:
-    """Reads the commands of `source`. `patterns` counts words that the shell would take for patterns of file names,
-    `redirected` what it would write to files, `dropped` commands of an endless line."""
+    """Reads the commands of `source`, and counts on `toll` what of them is passed over or taken in another way."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, toll: Toll) -> None:
         self._source = source
+        self._toll = toll
         self._text = _Text(source)
         self._pipeline: list[Command] = []
         self._waiting: list[list[Command]] = []  # pipelines that wait for their here-documents
@@ -157,9 +157,6 @@ class Shell:
         self._command: Command | None = None
         self._size = 0
         self._joined = False  # a pipe was read, and no command behind it yet
-        self.patterns = 0
-        self.redirected = 0
-        self.dropped = 0
 
     def pipelines(self) -> Iterator[list[Command]]:
         """Raises RecordingBroken, RecordingUnreadable."""
@@ -198,7 +195,7 @@ class Shell:
         elif len(self._waiting) < _HELD:
             self._waiting.append(pipeline)
         else:
-            self.dropped += len(pipeline)
+            self._toll.skip(costs.LONG, len(pipeline))
 
     def _line(self) -> Iterator[list[Command]]:
         """A line has ended."""
@@ -218,7 +215,7 @@ class Shell:
             self._size = 0
             self._pipeline.append(self._command)
             if len(self._pipeline) > _HELD:
-                self.dropped += 1
+                self._toll.skip(costs.LONG)
                 del self._pipeline[0]
         return self._command
 
@@ -242,7 +239,7 @@ class Shell:
         if _BRACES.search(shape) or shape.startswith(b"~"):
             self._trouble(costs.SUBSTITUTION)
         elif _PATTERN.search(shape):
-            self.patterns += 1
+            self._toll.rebuild(costs.PATTERNS)
         if octets or word.quoted or command.trouble:
             command.words.append(octets)
 
@@ -261,7 +258,7 @@ class Shell:
         word = self._word() or _Word()
         octets = bytes(word.octets)
         if number not in (b"", b"0") or operator[:1] != b"<" or operator in (b"<>", b"<&"):
-            self.redirected += 1
+            self._toll.lose(costs.REDIRECTIONS)
         elif operator == b"<<<":
             command.input = Held(octets + b"\n")
         elif operator in (b"<<", b"<<-"):
