@@ -46,7 +46,9 @@ class Files:
         path = os.path.realpath(os.path.join(self._folder, os.fsdecode(name)))
         inside = os.path.relpath(path, self._folder)
         try:
-            if any(part.startswith(".") for part in inside.split(os.sep)) or not stat.S_ISREG(os.stat(path).st_mode):
+            if any(part.startswith(".") for part in re.split(re.escape(os.sep), inside)) or not stat.S_ISREG(
+                os.stat(path).st_mode
+            ):
                 raise NotTaken(costs.FILES)
             with open(path, "rb"):
                 return Filed(path)

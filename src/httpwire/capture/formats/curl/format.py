@@ -1,8 +1,9 @@
 """curl commands: what curl would send for them, and commands that make curl send what was recorded.
 
-In: a file of shell commands, or exchanges of a capture. Out: for each URL of each command a connection with a request
-and no answer, whose octets are those of curl 7.88 over HTTP/1.1; and a script for bash, one command for an exchange, or a comment that says why curl can't send it.
-Nothing that is read is ever executed; files are read only in the folder of the commands.
+In: a file of shell commands, or exchanges of a capture. Out: for each URL of each command a connection with a
+request and no answer, whose octets are those of curl 7.88 over HTTP/1.1; and a script for bash, a command for each
+exchange, or a comment that says why curl can't send it. Nothing that is read is ever executed, and files
+are read only in the folder of the commands.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Forms of several parts (-F, --form-string), as curl writes them: RFC 7578.
 
-In: the values of the options, in order. Out: content and media type of the whole. A part's type follows from the ending of its
-file's name where none is given. Boundaries are random in curl; here they follow from the command.
+In: the values of the options, in order. Out: content and media type of the whole. A part's type follows from
+the ending of its file's name where none is given. Boundaries are random in curl; here they follow from the target.
 """
 
 from __future__ import annotations
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from httpwire.capture.formats.curl.octets import Octets
 
 _TYPES = {
-    **{b".gif": b"image/gif", b".jpg": b"image/jpeg", b".jpeg": b"image/jpeg", b".png": b"image/png"},
-    **{b".svg": b"image/svg+xml", b".txt": b"text/plain", b".htm": b"text/html", b".html": b"text/html"},
-    **{b".pdf": b"application/pdf", b".xml": b"application/xml"},
+    b".gif": b"image/gif",
+    b".jpg": b"image/jpeg",
+    b".jpeg": b"image/jpeg",
+    b".png": b"image/png",
+    b".svg": b"image/svg+xml",
+    b".txt": b"text/plain",
+    b".htm": b"text/html",
+    b".html": b"text/html",
+    b".pdf": b"application/pdf",
+    b".xml": b"application/xml",
 }
 _SPACE = b" \t\n\v\f\r"
 _TYPE = re.compile(rb"([^/ ]{1,127})/([^;, \n]{1,127})")
@@ -129,8 +136,8 @@ class Form:
         return part, rest
 
     def write(self, given: bytes | None, seed: bytes) -> tuple[bytes, Octets]:
-        """The media type and the content of the form; `given` is the type that a field of the request names, `seed` what
-        its boundaries follow from."""
+        """The media type and the content of the form; `given` is the type that a field of the request names,
+        `seed` what its boundaries follow from."""
         parts = self._open[0]
         boundary = self._boundary(seed)
         media = b"multipart/form-data" if given is None else given

@@ -1,7 +1,7 @@
 """Patterns in URLs: {one,two}, [1-3], [01-10:2], [a-z], as curl replaces them itself.
 
-In: a URL as it was given. Out: the URLs it stands for, in curl's order: the last pattern changes first. Raises NotTaken for patterns
-that curl refuses, and for those that stand for more than MOST URLs.
+In: a URL as it was given. Out: the URLs it stands for, in curl's order: the last pattern changes first.
+Raises NotTaken for patterns that curl refuses, and for those that stand for more than MOST URLs.
 """
 
 from __future__ import annotations
@@ -29,31 +29,27 @@ _NUMBERS = re.compile(rb"\[([0-9]{1,18})-[ \t]*([0-9]{1,18})(?::([0-9]{1,18}))?\
 
 def expand(text: bytes) -> Iterator[bytes]:
     """The URLs that `text` stands for. Raises NotTaken."""
-    parts: list[list[bytes] | range] = []
-    makers: list[bytes] = []  # the format of numbers, empty for the others
+    parts: list[list[bytes]] = []
     place, count = 0, 1
     while place < len(text):
         literal = _LITERAL.match(text, place) or _ADDRESS.match(text, place)
         if literal:
-            plain = literal[0] if literal[0][:1] == b"[" else _ESCAPED.sub(rb"\1", literal[0])
-            parts.append([plain])
-            makers.append(b"")
+            parts.append([literal[0] if literal[0][:1] == b"[" else _ESCAPED.sub(rb"\1", literal[0])])
             place = literal.end()
             continue
-        values, maker, place = _pattern(text, place)
+        values, place = _pattern(text, place)
         parts.append(values)
-        makers.append(maker)
         count *= len(values)
         if count > MOST:
             raise NotTaken(costs.ADDRESSED)
         if len(parts) > _PATTERNS:
             raise NotTaken(costs.REFUSED)
     for chosen in product(*parts):
-        yield b"".join(maker % value if maker else value for maker, value in zip(makers, chosen, strict=True))
+        yield b"".join(chosen)
 
 
-def _pattern(text: bytes, place: int) -> tuple[list[bytes] | range, bytes, int]:
-    """What the pattern at `place` stands for, how its numbers are written, and where it ends."""
+def _pattern(text: bytes, place: int) -> tuple[list[bytes], int]:
+    """What the pattern at `place` stands for, and where it ends."""
     found = _SET.match(text, place)
     if found and found[1]:
         members = [b""]
@@ -62,7 +58,7 @@ def _pattern(text: bytes, place: int) -> tuple[list[bytes] | range, bytes, int]:
                 members.append(b"")
             else:
                 members[-1] += octet[-1:]
-        return members, b"", found.end()
+        return members, found.end()
     found = _LETTERS.match(text, place)
     if found:
         first, last, step = found[1][0], found[2][0], int(found[3] or b"1")
@@ -73,7 +69,7 @@ def _pattern(text: bytes, place: int) -> tuple[list[bytes] | range, bytes, int]:
             or (first < last and not _steps(first, last, step))
         ):
             raise NotTaken(costs.REFUSED)
-        return [bytes((letter,)) for letter in range(first, last + 1, step)], b"", found.end()
+        return [bytes((letter,)) for letter in range(first, last + 1, step)], found.end()
     found = _NUMBERS.match(text, place)
     if not found:
         raise NotTaken(costs.REFUSED)
@@ -83,7 +79,7 @@ def _pattern(text: bytes, place: int) -> tuple[list[bytes] | range, bytes, int]:
     if (high - low) // step >= MOST:
         raise NotTaken(costs.ADDRESSED)
     width = len(found[1]) if found[1][:1] == b"0" else 0
-    return range(low, high + 1, step), b"%%0%dd" % width if width else b"%d", found.end()
+    return [b"%0*d" % (width, number) for number in range(low, high + 1, step)], found.end()
 
 
 def _steps(first: int, last: int, step: int) -> bool:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     class Octets(Protocol):
         """`size` octets, given out in blocks as often as they are asked for."""
 
-        size: int
+        @property
+        def size(self) -> int: ...
 
         def blocks(self) -> Iterator[bytes]:
             """Raises RecordingUnreadable."""

@@ -1,8 +1,9 @@
 """curl's options: which there are, and which of them take a value.
 
-In: the words of a command behind its name. Out: options by their long names with what was given to them, the way in
-which curl takes a command line apart: letters together (-sSLd VALUE, -dVALUE), names cut short as
-long as they are unique, --no-NAME, and URLs, which are values of "url". The names are those of curl 7.88 and of what came up to 8.22.
+In: the words of a command behind its name. Out: options by their long names with what was given to them, the
+way in which curl takes a command line apart: letters together (-sSLd VALUE, -dVALUE), names cut short as long as
+they are unique, --no-NAME, and URLs, which are values of "url". The names are those of curl 7.88, and those that
+came up to 8.22.
 """
 
 from __future__ import annotations
@@ -56,18 +57,70 @@ _KINDS = {
     **dict.fromkeys(_SWITCHES.split(), _SWITCH),
     **dict.fromkeys(_ALONE.split(), _NEITHER),
 }
-_LETTERS = {
-    **{"0": "http1.0", "1": "tlsv1", "2": "sslv2", "3": "sslv3", "4": "ipv4", "6": "ipv6", ":": "next"},
-    **{"#": "progress-bar", "a": "append", "A": "user-agent", "b": "cookie", "B": "use-ascii", "c": "cookie-jar"},
-    **{"C": "continue-at", "d": "data", "D": "dump-header", "e": "referer", "E": "cert", "f": "fail", "F": "form"},
-    **{"g": "globoff", "G": "get", "h": "help", "H": "header", "i": "include", "I": "head"},
-    **{"j": "junk-session-cookies", "J": "remote-header-name", "k": "insecure", "K": "config", "l": "list-only"},
-    **{"L": "location", "m": "max-time", "M": "manual", "n": "netrc", "N": "buffer", "o": "output"},
-    **{"O": "remote-name", "p": "proxytunnel", "P": "ftp-port", "q": "disable", "Q": "quote", "r": "range"},
-    **{"R": "remote-time", "s": "silent", "S": "show-error", "t": "telnet-option", "T": "upload-file", "u": "user"},
-    **{"U": "proxy-user", "v": "verbose", "V": "version", "w": "write-out", "x": "proxy", "X": "request"},
-    **{"y": "speed-time", "Y": "speed-limit", "z": "time-cond", "Z": "parallel"},
-}
+_LETTERS = dict(
+    pair.split("=")
+    for pair in [
+        "#=progress-bar",
+        "0=http1.0",
+        "1=tlsv1",
+        "2=sslv2",
+        "3=sslv3",
+        "4=ipv4",
+        "6=ipv6",
+        ":=next",
+        "A=user-agent",
+        "a=append",
+        "B=use-ascii",
+        "b=cookie",
+        "C=continue-at",
+        "c=cookie-jar",
+        "D=dump-header",
+        "d=data",
+        "E=cert",
+        "e=referer",
+        "F=form",
+        "f=fail",
+        "G=get",
+        "g=globoff",
+        "H=header",
+        "h=help",
+        "I=head",
+        "i=include",
+        "J=remote-header-name",
+        "j=junk-session-cookies",
+        "K=config",
+        "k=insecure",
+        "L=location",
+        "l=list-only",
+        "M=manual",
+        "m=max-time",
+        "N=buffer",
+        "n=netrc",
+        "O=remote-name",
+        "o=output",
+        "P=ftp-port",
+        "p=proxytunnel",
+        "Q=quote",
+        "q=disable",
+        "R=remote-time",
+        "r=range",
+        "S=show-error",
+        "s=silent",
+        "T=upload-file",
+        "t=telnet-option",
+        "U=proxy-user",
+        "u=user",
+        "V=version",
+        "v=verbose",
+        "w=write-out",
+        "X=request",
+        "x=proxy",
+        "Y=speed-limit",
+        "y=speed-time",
+        "Z=parallel",
+        "z=time-cond",
+    ]
+)
 
 
 def options(words: list[bytes]) -> Iterator[tuple[str, bytes, bool]]:

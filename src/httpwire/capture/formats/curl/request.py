@@ -1,9 +1,9 @@
 """The octets that curl sends for one URL, with the settings of its command.
 
-In: Settings and a URL. Out: Requests: a head, its content, where it goes, and the Costs of what is not certain in it. The order of
-fields is that of curl 7.88's lib/http.c: Host, Proxy-Authorization, Authorization, Range, User-Agent, Accept, TE,
-Accept-Encoding, Referer, Proxy-Connection, Transfer-Encoding, the offer of HTTP/2, Cookie, conditions, fields of -H as they are given,
-Content-Length, Content-Type, Expect.
+In: Settings. Out: Requests: a head, its content, where it goes, and the Costs of what is not certain in it. The
+order of fields is that of curl 7.88 (lib/http.c): Host, Proxy-Authorization, Authorization, Range, User-Agent, Accept,
+TE, Accept-Encoding, Referer, Proxy-Connection, Transfer-Encoding, the offer of HTTP/2, Cookie, conditions, the
+fields of -H as they are given, Content-Length, Content-Type, Expect.
 """
 
 from __future__ import annotations
@@ -378,9 +378,9 @@ def _custom(fields: list[bytes], skipped: set[bytes]) -> bytes:
             if not colon or value:
                 continue
             line = name + b":"
-        elif not value.strip(_SPACE):
+        elif not name or not value.strip(_SPACE):
             continue
-        if name and not any(line[: len(each) + 1].lower() == each + b":" for each in skipped):
+        if not any(line[: len(each) + 1].lower() == each + b":" for each in skipped):
             lines.append(line + b"\r\n")
     return b"".join(lines)
 

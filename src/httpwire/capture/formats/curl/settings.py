@@ -1,8 +1,8 @@
 """What a command's options mean together, as far as it decides what is sent.
 
-In: options by name, in order. Out: Operations, one for each stretch between --next: URLs and Settings. Options that change nothing
-about a request (how answers are shown and saved, how long to wait, which certificates) are passed
-over; those whose effect can't be known raise NotTaken.
+In: the words of a command. Out: Settings, one for each stretch between --next, with its URLs. Options that
+change nothing about a request (how answers are shown and saved, how long to wait, which certificates) are
+passed over; those whose effect can't be known raise NotTaken.
 """
 
 from __future__ import annotations
@@ -19,11 +19,17 @@ from httpwire.capture.formats.curl.options import options
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from httpwire.capture.formats.curl.octets import Octets
     from httpwire.capture.toll import Cost
 
-    Meaning = Callable[["Settings", bytes, bool], None]
+    class Switching(Protocol):
+        """What an option without a value means."""
+
+        def __call__(self, settings: Settings, *, on: bool) -> None: ...
+
+    Meaning = Callable[["Settings", bytes], None]
 
 _QUERY = 8 << 20  # octets of data that -G puts into a URL
 
@@ -99,8 +105,10 @@ def operations(words: list[bytes], files: Files) -> list[Settings]:
         elif name in _UNKNOWABLE:
             if on:
                 raise NotTaken(_UNKNOWABLE[name])
-        elif name in _MEANINGS:
-            _MEANINGS[name](settings, value, on)
+        elif name in _VALUES:
+            _VALUES[name](settings, value)
+        elif name in _SWITCHES:
+            _SWITCHES[name](settings, on=on)
     if not any(node.url is not None for node in found[0].nodes):
         raise NotTaken(costs.REFUSED)
     return found
@@ -115,11 +123,11 @@ def _node(settings: Settings, taken: Callable[[Node], bool]) -> Node:
     return settings.nodes[-1]
 
 
-def _url(settings: Settings, value: bytes, _on: bool) -> None:
+def _url(settings: Settings, value: bytes) -> None:
     _node(settings, lambda node: node.url is not None).url = value
 
 
-def _upload(settings: Settings, value: bytes, _on: bool) -> None:
+def _upload(settings: Settings, value: bytes) -> None:
     _node(settings, lambda node: node.upload is not None).upload = value
 
 
@@ -130,21 +138,21 @@ def _append(settings: Settings, data: Octets, between: bytes) -> None:
         settings.data.parts += [Held(between), data]
 
 
-def _data(settings: Settings, value: bytes, _on: bool) -> None:
+def _data(settings: Settings, value: bytes) -> None:
     filed = value[:1] == b"@"
     _append(settings, stripped(settings.files.octets(value[1:])) if filed else Held(value), b"&")
 
 
-def _data_raw(settings: Settings, value: bytes, _on: bool) -> None:
+def _data_raw(settings: Settings, value: bytes) -> None:
     _append(settings, Held(value), b"&")
 
 
-def _data_binary(settings: Settings, value: bytes, _on: bool) -> None:
+def _data_binary(settings: Settings, value: bytes) -> None:
     filed = value[:1] == b"@"
     _append(settings, settings.files.octets(value[1:]) if filed else Held(value), b"&")
 
 
-def _json(settings: Settings, value: bytes, _on: bool) -> None:
+def _json(settings: Settings, value: bytes) -> None:
     filed = value[:1] == b"@"
     _append(settings, settings.files.octets(value[1:]) if filed else Held(value), b"")
     settings.json = True
@@ -166,11 +174,11 @@ def _encoded(settings: Settings, value: bytes) -> Octets:
     return Joined([Held(name + b"="), data]) if name else data
 
 
-def _data_urlencode(settings: Settings, value: bytes, _on: bool) -> None:
+def _data_urlencode(settings: Settings, value: bytes) -> None:
     _append(settings, _encoded(settings, value), b"&")
 
 
-def _url_query(settings: Settings, value: bytes, _on: bool) -> None:
+def _url_query(settings: Settings, value: bytes) -> None:
     query = value[1:] if value[:1] == b"+" else in_url(_encoded(settings, value))
     settings.query = query if settings.query is None else b"%s&%s" % (settings.query, query)
 
@@ -183,32 +191,32 @@ def in_url(data: Octets) -> bytes:
     return text.partition(b"\x00")[0]
 
 
-def _form(settings: Settings, value: bytes, _on: bool) -> None:
+def _form(settings: Settings, value: bytes) -> None:
     settings.form = settings.form or Form(settings.files)
     settings.form.add(value, literal=False)
     settings.kinds.add("form")
 
 
-def _form_string(settings: Settings, value: bytes, _on: bool) -> None:
+def _form_string(settings: Settings, value: bytes) -> None:
     settings.form = settings.form or Form(settings.files)
     settings.form.add(value, literal=True)
     settings.kinds.add("form")
 
 
-def _head(settings: Settings, _value: bytes, on: bool) -> None:
+def _head(settings: Settings, *, on: bool) -> None:
     settings.head = on
     settings.kinds.add("head" if on else "get")
 
 
-def _header(settings: Settings, value: bytes, _on: bool) -> None:
+def _header(settings: Settings, value: bytes) -> None:
     settings.fields += settings.files.lines(value[1:]) if value[:1] == b"@" else [value]
 
 
-def _proxy_header(settings: Settings, value: bytes, _on: bool) -> None:
+def _proxy_header(settings: Settings, value: bytes) -> None:
     settings.proxy_fields += settings.files.lines(value[1:]) if value[:1] == b"@" else [value]
 
 
-def _cookie(settings: Settings, value: bytes, _on: bool) -> None:
+def _cookie(settings: Settings, value: bytes) -> None:
     if value[:1] == b"@" or b"=" not in value:
         if value in (b"", b"@"):
             return  # no file: it only makes curl keep cookies
@@ -216,39 +224,39 @@ def _cookie(settings: Settings, value: bytes, _on: bool) -> None:
     settings.cookies.append(value)
 
 
-def _referer(settings: Settings, value: bytes, _on: bool) -> None:
+def _referer(settings: Settings, value: bytes) -> None:
     settings.referer = value.partition(b";auto")[0] or None
 
 
-def _bearer(settings: Settings, value: bytes, _on: bool) -> None:
+def _bearer(settings: Settings, value: bytes) -> None:
     settings.bearer = value
     settings.schemes.add("bearer")
 
 
-def _basic(settings: Settings, _value: bytes, on: bool) -> None:
+def _basic(settings: Settings, *, on: bool) -> None:
     (settings.schemes.add if on else settings.schemes.discard)("basic")
 
 
-def _proxy(settings: Settings, value: bytes, _on: bool) -> None:
+def _proxy(settings: Settings, value: bytes) -> None:
     settings.proxy, settings.proxy_old = value, False
 
 
-def _proxy_old(settings: Settings, value: bytes, _on: bool) -> None:
+def _proxy_old(settings: Settings, value: bytes) -> None:
     settings.proxy, settings.proxy_old = value, True
 
 
-def _no_proxy(settings: Settings, _value: bytes, _on: bool) -> None:
+def _no_proxy(settings: Settings, _value: bytes) -> None:
     settings.proxy = None  # SOCKS, or a list of hosts: curl talks to the server itself
 
 
-def _range(settings: Settings, value: bytes, _on: bool) -> None:
+def _range(settings: Settings, value: bytes) -> None:
     digits = re.match(rb"[0-9]+", value)
     if digits and b"-" not in value:
         value = b"%d-" % int(digits[0][:18])
     settings.range = value
 
 
-def _resume(settings: Settings, value: bytes, _on: bool) -> None:
+def _resume(settings: Settings, value: bytes) -> None:
     if value == b"-":
         raise NotTaken(costs.FILES)
     if not re.fullmatch(rb"[0-9]{1,18}", value):
@@ -256,7 +264,7 @@ def _resume(settings: Settings, value: bytes, _on: bool) -> None:
     settings.resume = value if int(value) else None
 
 
-def _time_condition(settings: Settings, value: bytes, _on: bool) -> None:
+def _time_condition(settings: Settings, value: bytes) -> None:
     from httpwire.capture.formats.curl.dates import http_date
 
     names = {b"-": b"If-Unmodified-Since", b"=": b"Last-Modified", b"+": b"If-Modified-Since"}
@@ -264,37 +272,37 @@ def _time_condition(settings: Settings, value: bytes, _on: bool) -> None:
     date = http_date(value[1:] if name else value)
     if date is None:
         raise NotTaken(costs.FILES)  # a file's own date, or nothing
-    settings.condition = name or b"If-Modified-Since", date
+    settings.condition = (name or b"If-Modified-Since", date) if date else None
 
 
 def _attribute(name: str) -> Meaning:
     """An option that is kept as it is given."""
 
-    def meaning(settings: Settings, value: bytes, _on: bool) -> None:
+    def meaning(settings: Settings, value: bytes) -> None:
         setattr(settings, name, value)
 
     return meaning
 
 
-def _switch(name: str) -> Meaning:
-    def meaning(settings: Settings, _value: bytes, on: bool) -> None:
+def _switch(name: str) -> Switching:
+    def meaning(settings: Settings, *, on: bool) -> None:
         setattr(settings, name, on)
 
     return meaning
 
 
-def _version(version: str) -> Meaning:
-    def meaning(settings: Settings, _value: bytes, _on: bool) -> None:
+def _version(version: str) -> Switching:
+    def meaning(settings: Settings, *, on: bool) -> None:  # noqa: ARG001  # there is no other way
         settings.version = version
 
     return meaning
 
 
-def _globoff(settings: Settings, _value: bytes, on: bool) -> None:
+def _globoff(settings: Settings, *, on: bool) -> None:
     settings.globs = not on
 
 
-_MEANINGS: dict[str, Meaning] = {
+_VALUES: dict[str, Meaning] = {
     "url": _url,
     "upload-file": _upload,
     "data": _data,
@@ -306,13 +314,11 @@ _MEANINGS: dict[str, Meaning] = {
     "url-query": _url_query,
     "form": _form,
     "form-string": _form_string,
-    "head": _head,
     "header": _header,
     "proxy-header": _proxy_header,
     "cookie": _cookie,
     "referer": _referer,
     "oauth2-bearer": _bearer,
-    "basic": _basic,
     "proxy": _proxy,
     "proxy1.0": _proxy_old,
     **dict.fromkeys(("socks4", "socks4a", "socks5", "socks5-hostname"), _no_proxy),
@@ -326,6 +332,10 @@ _MEANINGS: dict[str, Meaning] = {
     "proxy-user": _attribute("proxy_user"),
     "proto-default": _attribute("scheme"),
     "unix-socket": _attribute("socket"),
+}
+_SWITCHES: dict[str, Switching] = {
+    "head": _head,
+    "basic": _basic,
     "get": _switch("get"),
     "compressed": _switch("compressed"),
     "tr-encoding": _switch("codings"),

@@ -1,8 +1,8 @@
 """URLs as curl takes them: what it connects to, and what it puts into a request.
 
-In: a URL of a command line (bytes), patterns replaced. Out: a Url whose path has no dot segments, unless asked for. It follows the
-URL parser of libcurl, which is no RFC 3986 parser: it takes one to three slashes, a host without a scheme, short IPv4
-numbers; it refuses blanks and control octets. Raises NotTaken for what curl refuses.
+In: a URL of a command line (bytes), patterns replaced. Out: a Url whose path has no dot segments, unless asked for.
+It follows the URL parser of libcurl, which is no RFC 3986 parser: it takes one to three slashes, a host without a
+scheme, short IPv4 numbers; it refuses blanks and control octets. Raises NotTaken for what curl refuses.
 """
 
 from __future__ import annotations

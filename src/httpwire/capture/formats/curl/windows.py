@@ -1,7 +1,7 @@
 """curl commands for cmd.exe, as Chrome's 'Copy as cURL (cmd)' writes them.
 
-In: a Source. Out: Commands. Two readers take such a line apart, one after the other: cmd.exe, for which ^ takes the meaning
-from the next character, and the C runtime, for which quotes and the backslashes before them make words.
+In: a Source. Out: Commands. Two readers take such a line apart, one after the other: cmd.exe, for which ^ takes the
+meaning from the next character, and the C runtime, for which quotes and the backslashes before them make words.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ _OPEN_DOCUMENT = N_("a here-document that begins here does not end")
 
 
 class Command:
-    """One simple command: `words` (bytes), the offset `at` of its first octet, `trouble` (a Cost where the words are
-    not what the shell would make of them), `assigned` (the assignments before it). `input` is its standard input where the text holds it, `file` the name of
-    the file that it comes from; `piped` says that it is what the command before it writes."""
+    """One simple command: `words` (bytes), the offset `at` of its first octet, assignments before it, and `trouble`,
+    a Cost where the words are not what the shell would make of them. `input` is its standard input where the text holds
+    it, `file` the name of the file that it comes from; `piped` says that it is what the command before it writes."""
 
     __slots__ = ("assigned", "at", "file", "input", "piped", "trouble", "words")
 
@@ -453,7 +453,7 @@ class Shell:
 
     def _read_document(self, document: _Document) -> None:
         """The text of a here-document, up to its end."""
-        spool, fresh, pending = Spool(), True, b""
+        spool, fresh = Spool(), True
         plain = True
         while True:
             piece, ended = self._text.line()

@@ -1,6 +1,6 @@
 """The command that makes curl send the octets of a recorded request.
 
-In: an Outgoing of one request, and what is known of its connection. Out: the command in pieces, or NotTaken with why curl can't send it.
+In: an Outgoing of one request, and what is known of its connection. Out: the command, or NotTaken: why curl can't.
 Every field is given by -H, in order: curl then adds none of its own, and sends Host where it is given.
 """
 
