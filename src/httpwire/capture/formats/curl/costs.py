@@ -36,8 +36,10 @@ PROTOCOL = Cost("curl-protocol", N_("curl commands for other protocols than HTTP
 REFUSED = Cost("curl-refused", N_("curl commands that curl refuses, or that send nothing"))
 UNKNOWN = Cost("curl-unknown", N_("curl commands with options that are not known here"))
 OPTION = Cost("curl-option", N_("curl commands with options that can't be followed here"))
-ADDRESSED = Cost("curl-addresses", N_("curl commands that ask for more than 10,000 addresses"))
-LONG = Cost("curl-long", N_("commands of more than 16 MiB"))
+ADDRESSED = Cost(
+    "curl-addresses", N_("curl commands that ask for more than 10,000 addresses, or send them more than 256 MiB")
+)
+LONG = Cost("curl-long", N_("commands of more than 16 MiB or 20,000 words"))
 NUL = Cost("curl-nul", N_("commands with a NUL, which the shell drops"))
 POWERSHELL = Cost("curl-powershell", N_("commands for PowerShell"))
 

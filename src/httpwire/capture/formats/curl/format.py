@@ -102,7 +102,8 @@ class _Reading:
                 continue
             if words and _CURL_NAME.fullmatch(words[0]):
                 self.commands += 1
-                others -= command.piped and written is not None
+                if command.piped and written:
+                    others -= 1  # it only passed on what is written here
                 try:
                     self._send(command, words[1:], written if command.piped else command.input)
                 except NotTaken as error:

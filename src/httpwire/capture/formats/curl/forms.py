@@ -31,6 +31,7 @@ _TYPES = {
 }
 _SPACE = b" \t\n\v\f\r"
 _TYPE = re.compile(rb"([^/ ]{1,127})/([^;, \n]{1,127})")
+_PARAMETERS = 1000  # of a part
 _DEEPEST = 20  # forms in forms
 
 
@@ -60,6 +61,8 @@ class Form:
         name, equals, value = text.partition(b"=")
         if not equals:
             raise NotTaken(costs.REFUSED)
+        if not literal and value.count(b";") + value.count(b",") * value.startswith(b"@") > _PARAMETERS:
+            raise NotTaken(costs.OPTION)
         current = self._open[-1]
         if literal:
             part = Part()

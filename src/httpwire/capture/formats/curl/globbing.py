@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 _PATTERNS = 100
-_LITERAL = re.compile(rb"(?:\\[{}\[\]]|[^{}\[\]])+")
+_LITERAL = re.compile(rb"(?:[^{}\[\]\\]++|\\[{}\[\]]?)+")
 _ESCAPED = re.compile(rb"\\([{}\[\]])")
 _ADDRESS = re.compile(rb"\[(?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f:.]*(?:%[^\]]*)?\]|\[\]")
 _SET = re.compile(rb"\{((?:\\.|[^{}\[\]\\])*)\}", re.DOTALL)

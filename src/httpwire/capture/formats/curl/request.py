@@ -31,9 +31,12 @@ AGENT = b"curl/7.88.1"
 _CODINGS = b"deflate, gzip, br, zstd"
 _UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 _EXPECTING = 1 << 20  # octets of content from which on curl asks before it sends
+_HEAD = 1 << 20  # octets of a head that curl makes
 _SMALL = 64 << 10  # octets of content that are sent as one chunk, with the head
 _CHUNK = _SMALL - 12
 _COOKIES = 4096 - 1
+_MOST = 256 << 20  # octets that a pattern of addresses may multiply a request to
+_EACH = 64  # octets that looking at a field is worth
 _SPACE = b" \t\n\v\f\r"
 _PROXY = re.compile(rb"(?:([A-Za-z0-9]+)://)?(?:([^@]*)@)?(\[[^\]]*\]|[^:/]*)(?::([0-9]{1,5}))?(?:/.*)?", re.DOTALL)
 
@@ -79,8 +82,13 @@ def requests(settings: Settings) -> Iterator[Request]:
     for node in settings.nodes:
         if node.url is None:
             continue
+        octets = 0
         for text in expand(node.url) if settings.globs else (node.url,):
-            yield from _Making(settings, node, text).requests()
+            for request in _Making(settings, node, text).requests():
+                if octets > _MOST:
+                    raise NotTaken(costs.ADDRESSED)
+                octets += len(request.head) + request.content.size + _EACH * len(settings.fields)
+                yield request
 
 
 class _Making:
@@ -194,10 +202,13 @@ class _Making:
         lines.append(b"\r\n")
         if url.scheme == b"https" and not settings.version.startswith("1"):
             self.costs.append(costs.HTTP2)
-        body = self._chunks(content) if chunked else content
+        head = b"".join(lines)
+        if len(head) > _HEAD:
+            raise NotTaken(costs.REFUSED)
+        body = _Chunked(content) if chunked else content
         connects = proxy.target if proxy else url.target
         name = url.named.decode("ascii") if url.scheme == b"https" else ""
-        return Request(b"".join(lines), body, connects, self.costs, name=name)
+        return Request(head, body, connects, self.costs, name=name)
 
     def _given(self, name: bytes) -> bool:
         return _found(self.fields, name) is not None
@@ -232,9 +243,6 @@ class _Making:
         if chunked and (self.kind != "post" or content.size >= _SMALL):
             self.costs.append(costs.CHUNKS)
         return chunked
-
-    def _chunks(self, content: Octets) -> Octets:
-        return _Chunked(content)
 
     def _host(self) -> bytes:
         field = _found(self.fields, b"host")
@@ -343,7 +351,7 @@ class _Chunked:
 
     def __init__(self, content: Octets) -> None:
         self._content = content
-        self.size = -1
+        self.size = content.size  #: without what chunks add to it
 
     def blocks(self) -> Iterator[bytes]:
         size = self._content.size

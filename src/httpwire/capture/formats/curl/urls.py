@@ -22,6 +22,7 @@ _NUMBER = re.compile(rb"0[xX][0-9A-Fa-f]+|[0-9]+")
 _HEX = re.compile(rb"%([0-9A-Fa-f]{2})")
 _IPV6 = re.compile(rb"[0-9A-Fa-f:.]+")
 _ZONE = re.compile(rb"%(?:25(?!\]))?[^\]]{1,15}")
+_LONGEST = 1 << 20  # octets of a head that curl makes
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -96,6 +97,8 @@ def parse(text: bytes, *, as_is: bool = False, default: bytes = b"") -> Url:
     """Read `text`; `as_is` leaves dot segments in the path, `default` is the scheme where there is none.
 
     Raises NotTaken."""
+    if len(text) > _LONGEST:
+        raise NotTaken(costs.REFUSED)
     scheme = _SCHEME.match(text)
     if not scheme and default:
         text = b"%s://%s" % (default, text)

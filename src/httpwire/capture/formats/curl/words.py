@@ -23,25 +23,34 @@ if TYPE_CHECKING:
 
 LONGEST = 16 << 20  # octets of a command's words
 _BLOCK = 64 << 10
+_WORDS = 20_000  # of a command
 _HELD = 1000  # commands of one line that wait for its here-documents
 
 _BLANKS = re.compile(rb"(?:[ \t]+|\\\r?\n|\r(?=\n))+")
+_NOTHING = re.compile(rb"[ \t\n;|()]+|&+(?!>)")  # between commands
 _COMMENT = re.compile(rb"[^\n]+")
 _PLAIN = re.compile(rb"[^ \t\n'\"\\$`;&|<>()\x00]+")
 _SINGLE = re.compile(rb"[^']+")
-_DOUBLE = re.compile(rb"[^\"\\$`]+")
-_ANSI = re.compile(rb"[^'\\]+")
+_DOUBLE = re.compile(rb"(?:[^\"\\$`]++|\\.)+", re.DOTALL)
+_IN_DOUBLE = re.compile(rb"\\(?:\n|([$`\"\\]))")
+_ANSI = re.compile(rb"(?:[^'\\]++|\\.)+", re.DOTALL)
+_ANSI_ESCAPE = re.compile(
+    rb"\\(?:([abeEfnrtv\\'\"?])|([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|c(.))",
+    re.DOTALL,
+)
 _NAME = re.compile(rb"[A-Za-z0-9_]+")
+_OPENING = re.compile(rb"\(+")
 _OPERATOR = re.compile(rb"&&|\|\||\|&|;;&|;&|;;|[;&|()]")
 _REDIRECTION = re.compile(rb"<<<|<<-|<<|<&|<>|<|>>|>&|>\||>|&>>|&>")
-_PATTERN = re.compile(rb"[*?]|\[[^\]]*\]")
+_PATTERN = re.compile(rb"[*?]|\[[^\[\]]*\]")
 _BRACES = re.compile(rb"\{[^{}]*(?:,|\.\.)[^{}]*\}")
 _REPLACED = re.compile(rb"\$[A-Za-z0-9_({\[@*#?!$-]|`|\\[$`\\\n]")  # in a here-document
 _DOUBTFUL = re.compile(rb"[$`\\]")
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
 _ESCAPES = {
-    **dict(zip(b"abeEfnrtv", b"\a\b\x1b\x1b\f\n\r\t\v", strict=True)),
-    **{octet: octet for octet in b"\\'\"?"},
+    **dict(zip((b"a", b"b", b"e", b"E", b"f"), (b"\a", b"\b", b"\x1b", b"\x1b", b"\f"), strict=True)),
+    **dict(zip((b"n", b"r", b"t", b"v"), (b"\n", b"\r", b"\t", b"\v"), strict=True)),
+    **{octet: octet for octet in (b"\\", b"'", b'"', b"?")},
 }
 _OPEN_QUOTE = N_("a quote that begins here is not closed")
 _OPEN_PARENTHESIS = N_("what begins here for the shell to replace does not end")
@@ -111,14 +120,20 @@ class _Text:
         self._at += found.end()
         return found[0]
 
-    def runs(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
-        """What `pattern`, a run of octets of a kind, matches from here, in pieces."""
-        while self.ahead(4):
-            found = pattern.match(self._data, self._at)
-            if not found:
-                return
-            self._at = found.end()
-            yield found[0]
+    def run(self, pattern: re.Pattern[bytes]) -> bytes:
+        """What `pattern`, a run of octets of a kind, matches here, or a piece of it; nothing where it does not."""
+        if len(self._data) - self._at < 4:
+            self.ahead(4)
+        found = pattern.match(self._data, self._at)
+        if not found:
+            return b""
+        self._at = found.end()
+        return found[0]
+
+    def pass_by(self, pattern: re.Pattern[bytes]) -> None:
+        """Pass over all that `pattern` matches from here."""
+        while self.run(pattern):
+            pass
 
     def line(self) -> tuple[bytes, bool]:
         """The next line, or a piece of a long one, and whether it is the last piece."""
@@ -162,8 +177,9 @@ class Shell:
         """Raises RecordingBroken, RecordingUnreadable."""
         text = self._text
         while True:
-            for _ in text.runs(_BLANKS):
-                pass
+            if not (self._pipeline or self._documents):
+                text.pass_by(_NOTHING)
+            text.pass_by(_BLANKS)
             first = text.ahead()
             if first in (b"", b"\n"):
                 text.skip(1)
@@ -173,8 +189,7 @@ class Shell:
                         yield self._pipeline
                     return
             elif first == b"#":
-                for _ in text.runs(_COMMENT):
-                    pass
+                text.pass_by(_COMMENT)
             elif first in b"<>" or text.ahead(2) == b"&>":
                 self._redirect(b"")
             elif first in b";&|()":
@@ -213,10 +228,10 @@ class Shell:
             self._command = Command(self._text.offset, piped=piped)
             self._joined = False
             self._size = 0
-            self._pipeline.append(self._command)
-            if len(self._pipeline) > _HELD:
+            if len(self._pipeline) < _HELD:
+                self._pipeline.append(self._command)
+            else:
                 self._toll.skip(costs.LONG)
-                del self._pipeline[0]
         return self._command
 
     def _trouble(self, cost: Cost) -> None:
@@ -240,7 +255,9 @@ class Shell:
             self._trouble(costs.SUBSTITUTION)
         elif _PATTERN.search(shape):
             self._toll.rebuild(costs.PATTERNS)
-        if octets or word.quoted or command.trouble:
+        if len(command.words) == _WORDS:
+            self._trouble(costs.LONG)
+        elif octets or word.quoted or command.trouble:
             command.words.append(octets)
 
     def _redirect(self, number: bytes) -> None:
@@ -248,8 +265,7 @@ class Shell:
         command = self._current()
         at = text.offset
         operator = text.take(_REDIRECTION)
-        for _ in text.runs(_BLANKS):
-            pass
+        text.pass_by(_BLANKS)
         if text.ahead() == b"(":  # what another command writes or reads
             self._trouble(costs.SUBSTITUTION)
             text.skip(1)
@@ -271,7 +287,7 @@ class Shell:
         """The word that begins here; None where it is only the CR of a line end."""
         text, word = self._text, _Word()
         while True:
-            for piece in text.runs(_PLAIN):
+            while piece := text.run(_PLAIN):
                 if self._fits(len(piece)):
                     word.octets += piece
                     word.shape += piece
@@ -320,43 +336,39 @@ class Shell:
             text.skip(1)
             word.quote(b"\\")
 
-    def _quoted(self, word: _Word, pattern: re.Pattern[bytes]) -> None:
-        for piece in self._text.runs(pattern):
+    def _inside(self, pattern: re.Pattern[bytes], at: int) -> bytes:
+        """What `pattern` matches inside of the quote that begins at `at`."""
+        text, pieces = self._text, []
+        while piece := text.run(pattern):
             if b"\x00" in piece:
                 self._trouble(costs.NUL)
             if self._fits(len(piece)):
-                word.quote(piece)
+                pieces.append(piece)
+        if not text.ahead():
+            raise self._source.broken(_OPEN_QUOTE, at)
+        return b"".join(pieces)
 
     def _single(self, word: _Word) -> None:
         at = self._text.offset
         self._text.skip(1)
-        word.quoted = True
-        self._quoted(word, _SINGLE)
-        if not self._text.ahead():
-            raise self._source.broken(_OPEN_QUOTE, at)
+        word.quote(self._inside(_SINGLE, at))
         self._text.skip(1)
 
     def _double(self, word: _Word) -> None:
         text = self._text
         at = text.offset
         text.skip(1)
-        word.quoted = True
         while True:
-            self._quoted(word, _DOUBLE)
-            first = text.ahead(2)
-            if not first:
-                raise self._source.broken(_OPEN_QUOTE, at)
-            if first[:1] == b'"':
-                text.skip(1)
-                return
-            if first[:1] == b"$":
+            word.quote(_IN_DOUBLE.sub(rb"\1", self._inside(_DOUBLE, at)))
+            first = text.ahead()
+            if first == b"$":
                 self._dollar(word, quoted=True)
-            elif first[:1] == b"`":
+            elif first == b"`":
                 self._backticks()
             else:
-                text.skip(len(first))
-                if first != b"\\\n" and self._fits(2):
-                    word.quote(first[1:] if first[1:] in (b"$", b"`", b'"', b"\\") else first)
+                text.skip(1)
+                if first == b'"':
+                    return
 
     def _dollar(self, word: _Word, *, quoted: bool) -> None:
         """What a $ begins."""
@@ -378,8 +390,7 @@ class Shell:
         elif following and (_NAME.match(following) or following in b"@*#?$!-"):
             self._trouble(costs.SUBSTITUTION)
             if _NAME.match(following):
-                for _ in text.runs(_NAME):
-                    pass
+                text.pass_by(_NAME)
             else:
                 text.skip(1)
         elif self._fits(1):
@@ -397,8 +408,7 @@ class Shell:
         text = self._text
         plain = re.compile(rb"[^\\" + re.escape(end) + rb"]+")
         while True:
-            for _ in text.runs(plain):
-                pass
+            text.pass_by(plain)
             first = text.ahead(2)
             if not first:
                 raise self._source.broken(_OPEN_PARENTHESIS, at)
@@ -411,8 +421,7 @@ class Shell:
         text, ignored = self._text, _Word()
         plain = re.compile(rb"[^\\()'\"`]+")
         while depth:
-            for _ in text.runs(plain):
-                pass
+            text.pass_by(plain)
             first = text.ahead(2)
             if not first:
                 raise self._source.broken(_OPEN_PARENTHESIS, at)
@@ -425,31 +434,21 @@ class Shell:
                 self._until(b'"', at)
             elif first[:1] == b"\\":
                 text.skip(len(first))
+            elif run := text.run(_OPENING):
+                depth += len(run)
             else:
                 text.skip(1)
-                depth += 1 if first[:1] == b"(" else -1
+                depth -= 1
             ignored = _Word()
 
     def _ansi(self, word: _Word, at: int) -> None:
         """$'...': Bash Reference Manual 3.1.2.4. A NUL ends the string."""
-        text = self._text
-        text.skip(1)
-        word.quoted = True
-        kept, ended = word, False
-        while True:
-            self._quoted(kept, _ANSI)
-            first = text.ahead(11)
-            if not first:
-                raise self._source.broken(_OPEN_QUOTE, at)
-            if first[:1] == b"'":
-                text.skip(1)
-                return
-            octets, taken = _ansi_escape(first)
-            text.skip(taken)
-            if octets == b"\x00" and not ended:
-                kept, ended = _Word(), True
-            if self._fits(len(octets)):
-                kept.quote(octets)
+        self._text.skip(1)
+        text = _ANSI_ESCAPE.sub(_ansi_escape, self._inside(_ANSI, at))
+        if self._text.ahead() != b"'":
+            raise self._source.broken(_OPEN_QUOTE, at)
+        self._text.skip(1)
+        word.quote(text.partition(b"\x00")[0])
 
     def _read_document(self, document: _Document) -> None:
         """The text of a here-document, up to its end."""
@@ -472,30 +471,16 @@ class Shell:
         document.command.input = spool
 
 
-def _ansi_escape(text: bytes) -> tuple[bytes, int]:
-    """The octets that the escape at the beginning of `text` stands for, and how many octets it has."""
-    if len(text) < 2:
-        return text, len(text)
-    kind = text[1]
-    if kind in _ESCAPES:
-        return bytes((_ESCAPES[kind],)), 2
-    if kind in b"01234567":
-        digits = _digits(text[1:4], b"01234567")
-        return bytes((int(digits, 8) & 0xFF,)), 1 + len(digits)
-    if kind == ord("x"):
-        digits = _digits(text[2:4], b"0123456789abcdefABCDEF")
-        return (bytes((int(digits, 16),)), 2 + len(digits)) if digits else (text[:2], 2)
-    if kind in b"uU":
-        digits = _digits(text[2 : 6 if kind == ord("u") else 10], b"0123456789abcdefABCDEF")
-        return (_utf8(int(digits, 16)), 2 + len(digits)) if digits else (text[:2], 2)
-    if kind == ord("c") and len(text) > 2:
-        return bytes((0x7F if text[2] == ord("?") else text[2] & 0x1F,)), 3
-    return text[:2], 2
-
-
-def _digits(text: bytes, digits: bytes) -> bytes:
-    return text[: len(text) - len(text.lstrip(digits))]
-
-
-def _utf8(code: int) -> bytes:
+def _ansi_escape(found: re.Match[bytes]) -> bytes:
+    """The octets that an escape stands for; itself where it is none."""
+    letter, octal, octet, short, long, control = found.groups()
+    if letter:
+        return _ESCAPES[letter]
+    if octal:
+        return bytes((int(octal, 8) & 0xFF,))
+    if octet:
+        return bytes((int(octet, 16),))
+    if control:
+        return bytes((0x7F if control == b"?" else control[0] & 0x1F,))
+    code = int(short or long, 16)
     return chr(code).encode("utf-8", "surrogatepass") if code <= 0x10FFFF else b""

@@ -73,7 +73,10 @@ def write(outgoing: Outgoing, facts: ConnectionFacts) -> Written:
     written.add(*_located(base, target))
     if socket:
         written.add(b"--unix-socket", socket)
-    written.add(b"-0" if version == b"0" else b"--http1.1")
+    if version == b"0":
+        written.add(b"-0")
+    elif base.startswith(b"https:"):
+        written.add(b"--http1.1")  # else TLS agrees on HTTP/2
     chunked = message.framing is not None and message.framing.kind is Kind.CHUNKED
     has_content = chunked or message.octets > 0
     if method == b"HEAD" and not has_content:
