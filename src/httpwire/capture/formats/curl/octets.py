@@ -36,9 +36,12 @@ class Spool:
 
     def __init__(self, blocks: Iterable[bytes] = ()) -> None:
         self.size = 0
-        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  # it goes with its last reader
+        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  # closed below
         for block in blocks:
             self.write(block)
+
+    def __del__(self) -> None:
+        self._file.close()  # its last reader has gone
 
     def write(self, data: bytes) -> None:
         self._file.seek(self.size)
