@@ -38,6 +38,7 @@ _COOKIES = 4096 - 1
 _MOST = 256 << 20  # octets that a pattern of addresses may multiply a request to
 _EACH = 64  # octets that looking at a field is worth
 _SPACE = b" \t\n\v\f\r"
+_NAME = re.compile(rb"([^:;]+)[:;]")
 _PROXY = re.compile(rb"(?:([A-Za-z0-9]+)://)?(?:([^@]*)@)?(\[[^\]]*\]|[^:/]*)(?::([0-9]{1,5}))?(?:/.*)?", re.DOTALL)
 
 
@@ -102,13 +103,12 @@ class _Making:
         self.unsized = False  # an upload whose size curl does not know
         self.url = self._located(node, text)
         self._kind()
+        self.named = _named(self.fields)
         if settings.json:
-            for name, line in ((b"content-type", b"Content-Type"), (b"accept", b"Accept")):
-                if not any(
-                    field[: len(name)].lower() == name and field[len(name) :][:1] in (b":", b";")
-                    for field in self.fields
-                ):
-                    self.fields.append(line + b": application/json")
+            for name in (b"Content-Type", b"Accept"):
+                if name.lower() not in self.named:
+                    self.fields.append(name + b": application/json")
+            self.named = _named(self.fields)
 
     def _located(self, node: Node, text: bytes) -> Url:
         """The URL with what -T and -G add to it."""
@@ -183,7 +183,11 @@ class _Making:
         lines.append(codings)
         if settings.referer is not None and not self._given(b"referer"):
             lines.append(b"Referer: %s\r\n" % settings.referer)
-        if proxy and not self._given(b"proxy-connection") and not _found(settings.proxy_fields, b"proxy-connection"):
+        if (
+            proxy
+            and not self._given(b"proxy-connection")
+            and not _named(settings.proxy_fields).get(b"proxy-connection")
+        ):
             lines.append(b"Proxy-Connection: Keep-Alive\r\n")
         if chunked and not self._given(b"transfer-encoding"):
             lines.append(b"Transfer-Encoding: chunked\r\n")
@@ -211,7 +215,7 @@ class _Making:
         return Request(head, body, connects, self.costs, name=name)
 
     def _given(self, name: bytes) -> bool:
-        return _found(self.fields, name) is not None
+        return self.named.get(name) is not None
 
     def _content(self) -> tuple[Octets, bytes]:
         """The content, and the line that names its type."""
@@ -221,7 +225,7 @@ class _Making:
             return self.upload, b""
         if self.kind == "form":
             assert settings.form
-            field = _found(self.fields, b"content-type")
+            field = self.named.get(b"content-type")
             given = None if field is None else field[13:].lstrip(b" ")
             settings.form.boundaries = 0
             self.costs.append(costs.BOUNDARY)
@@ -234,7 +238,7 @@ class _Making:
         return Held(b""), b""
 
     def _chunked(self, content: Octets) -> bool:
-        field = _found(self.fields, b"transfer-encoding")
+        field = self.named.get(b"transfer-encoding")
         if self.kind in ("get", "head"):
             return False
         chunked = self.unsized if field is None else re.search(rb"(?i):.*chunked", field) is not None
@@ -245,7 +249,7 @@ class _Making:
         return chunked
 
     def _host(self) -> bytes:
-        field = _found(self.fields, b"host")
+        field = self.named.get(b"host")
         if field is None:
             return b"Host: %s\r\n" % self.url.authority
         return b"" if field == b"Host:" else b"Host:%s\r\n" % field[5:]
@@ -300,7 +304,7 @@ class _Making:
             self.costs.append(costs.CODINGS)
             accept = b"Accept-Encoding: %s\r\n" % _CODINGS
         if settings.codings and not self._given(b"te"):
-            field = _found(self.fields, b"connection") or b""
+            field = self.named.get(b"connection") or b""
             options = field.partition(b":")[2].strip(_SPACE)
             connection = b"Connection: %sTE\r\nTE: gzip\r\n" % (options + b", " if options else b"")
         return accept, connection
@@ -335,12 +339,13 @@ class _Making:
         settings, url = self.settings, self.url
         there = b"%s:%d" % (url.named, url.connects)
         fields = settings.proxy_fields
+        named = _named(fields)
         lines = [b"CONNECT %s HTTP/%s\r\n" % (there, b"1.0" if proxy.old else b"1.1")]
-        lines.append(b"" if _found(fields, b"host") else b"Host: %s\r\n" % there)
+        lines.append(b"" if named.get(b"host") else b"Host: %s\r\n" % there)
         lines.append(proxy.authorization())
-        if settings.agent != b"" and not _found(fields, b"user-agent"):
+        if settings.agent != b"" and not named.get(b"user-agent"):
             lines.append(b"User-Agent: %s\r\n" % (settings.agent or AGENT))
-        if not _found(fields, b"proxy-connection"):
+        if not named.get(b"proxy-connection"):
             lines.append(b"Proxy-Connection: Keep-Alive\r\n")
         lines.append(_custom(fields, set()))
         return b"".join([*lines, b"\r\n"])
@@ -367,12 +372,14 @@ class _Chunked:
         yield b"0\r\n\r\n"
 
 
-def _found(fields: list[bytes], name: bytes) -> bytes | None:
-    """The first of `fields` that curl takes for one called `name`."""
+def _named(fields: list[bytes]) -> dict[bytes, bytes]:
+    """The first of `fields` of each name, by its name in lower case, as curl looks for them."""
+    named: dict[bytes, bytes] = {}
     for field in fields:
-        if field[: len(name)].lower() == name and field[len(name) : len(name) + 1] in (b":", b";"):
-            return field
-    return None
+        found = _NAME.match(field)
+        if found:
+            named.setdefault(found[1].lower(), field)
+    return named
 
 
 def _custom(fields: list[bytes], skipped: set[bytes]) -> bytes:

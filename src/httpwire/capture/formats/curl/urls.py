@@ -114,7 +114,7 @@ def parse(text: bytes, *, as_is: bool = False, default: bytes = b"") -> Url:
     if name not in PORTS:
         raise NotTaken(costs.PROTOCOL)
     user, password, host, port = _authority(login, schemed=scheme is not None)
-    if not scheme and host[:5].lower() in _OTHERS:
+    if not scheme and host.lower().startswith(_OTHERS):
         raise NotTaken(costs.PROTOCOL)
     before, _, fragment = tail.partition(b"#")
     path, mark, query = before.partition(b"?")

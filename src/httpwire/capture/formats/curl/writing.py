@@ -16,7 +16,7 @@ from httpwire.capture.formats.curl.urls import PORTS, parse
 from httpwire.capture.reading import Reading
 from httpwire.wire import grammar
 from httpwire.wire.content import unchunked
-from httpwire.wire.element import Direction, ElementKind
+from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def write(outgoing: Outgoing, facts: ConnectionFacts) -> Written:
     elif base.startswith(b"https:"):
         written.add(b"--http1.1")  # else TLS agrees on HTTP/2
     chunked = message.framing is not None and message.framing.kind is Kind.CHUNKED
-    has_content = chunked or message.octets > 0
+    has_content = chunked or (message.octets > 0 and not tunnel)
     if method == b"HEAD" and not has_content:
         written.add(b"-I")
     elif method != (b"POST" if has_content else b"GET"):
@@ -104,10 +104,12 @@ def _message(outgoing: Outgoing) -> tuple[Message, bool]:
         raise NotTaken(costs.UNDECIDABLE)
     if message.head.start:
         raise NotTaken(costs.EXTRA)
+    if message.framing.kind is Kind.TUNNEL:
+        return message, message.content_start < outgoing.octets
     if message.stop == outgoing.octets:
         return message, False
     following = next(parts, None)
-    if not following or following.message or following.outside[0].kind is not ElementKind.TUNNEL:
+    if not message.values(b"upgrade") or (following and following.message):
         raise NotTaken(costs.EXTRA)
     return message, True
 
