@@ -33,7 +33,7 @@ class Files:
 
     def octets(self, name: bytes) -> Octets:
         """Those of the file `name`, or of standard input for "-". Raises NotTaken."""
-        if name in (b"-", b"."):
+        if name == b"-":
             if self._given is None:
                 raise NotTaken(costs.INPUT)
             return self._given

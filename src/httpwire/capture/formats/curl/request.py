@@ -12,8 +12,10 @@ import re
 from base64 import b64encode
 
 from httpwire.capture.formats.curl import costs
+from httpwire.capture.formats.curl.chunks import SMALL, Chunked
 from httpwire.capture.formats.curl.costs import NotTaken
 from httpwire.capture.formats.curl.globbing import expand
+from httpwire.capture.formats.curl.lines import custom, login, named
 from httpwire.capture.formats.curl.octets import Held
 from httpwire.capture.formats.curl.settings import in_url
 from httpwire.capture.formats.curl.urls import Url, decoded, encoded, parse
@@ -32,13 +34,10 @@ _CODINGS = b"deflate, gzip, br, zstd"
 _UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 _EXPECTING = 1 << 20  # octets of content from which on curl asks before it sends
 _HEAD = 1 << 20  # octets of a head that curl makes
-_SMALL = 64 << 10  # octets of content that are sent as one chunk, with the head
-_CHUNK = _SMALL - 12
 _COOKIES = 4096 - 1
 _MOST = 256 << 20  # octets that a pattern of addresses may multiply a request to
 _EACH = 64  # octets that looking at a field is worth
 _SPACE = b" \t\n\v\f\r"
-_NAME = re.compile(rb"([^:;]+)[:;]")
 _PROXY = re.compile(rb"(?:([A-Za-z0-9]+)://)?(?:([^@]*)@)?(\[[^\]]*\]|[^:/]*)(?::([0-9]{1,5}))?(?:/.*)?", re.DOTALL)
 
 
@@ -67,7 +66,7 @@ class _Proxy:
         self.speaks = scheme in (b"http", b"https")
         if not self.speaks and not scheme.startswith(b"socks"):
             raise NotTaken(costs.REFUSED)
-        self.user = user if user is not None else found[2]
+        self.user = user if user is not None else found[2] and decoded(found[2])
         self.old = old
         port = found[4] or (b"443" if scheme == b"https" else b"1080")
         self.target = (b"%s://%s:%d" % (scheme, found[3], int(port))).decode("latin-1")
@@ -75,7 +74,7 @@ class _Proxy:
     def authorization(self) -> bytes:
         if self.user is None:
             return b""
-        return b"Proxy-Authorization: Basic %s\r\n" % b64encode(_login(self.user))
+        return b"Proxy-Authorization: Basic %s\r\n" % b64encode(login(self.user))
 
 
 def requests(settings: Settings) -> Iterator[Request]:
@@ -103,12 +102,12 @@ class _Making:
         self.unsized = False  # an upload whose size curl does not know
         self.url = self._located(node, text)
         self._kind()
-        self.named = _named(self.fields)
+        self.named = named(self.fields)
         if settings.json:
             for name in (b"Content-Type", b"Accept"):
                 if name.lower() not in self.named:
                     self.fields.append(name + b": application/json")
-            self.named = _named(self.fields)
+            self.named = named(self.fields)
 
     def _located(self, node: Node, text: bytes) -> Url:
         """The URL with what -T and -G add to it."""
@@ -117,8 +116,8 @@ class _Making:
         if node.upload:
             if settings.globs and re.search(rb"[{}\[\]]", node.upload):
                 raise NotTaken(costs.OPTION)
-            self.upload = settings.files.octets(node.upload)
             self.unsized = node.upload in (b"-", b".")
+            self.upload = settings.files.octets(b"-" if self.unsized else node.upload)
             if url.path.endswith(b"/") and not self.unsized:
                 name = re.split(rb"[/\\]", node.upload)[-1]
                 url = parse(text, default=settings.scheme)
@@ -183,11 +182,7 @@ class _Making:
         lines.append(codings)
         if settings.referer is not None and not self._given(b"referer"):
             lines.append(b"Referer: %s\r\n" % settings.referer)
-        if (
-            proxy
-            and not self._given(b"proxy-connection")
-            and not _named(settings.proxy_fields).get(b"proxy-connection")
-        ):
+        if proxy and not self._given(b"proxy-connection") and not named(settings.proxy_fields).get(b"proxy-connection"):
             lines.append(b"Proxy-Connection: Keep-Alive\r\n")
         if chunked and not self._given(b"transfer-encoding"):
             lines.append(b"Transfer-Encoding: chunked\r\n")
@@ -197,11 +192,11 @@ class _Making:
         lines.append(self._cookies())
         if settings.condition and not self._given(settings.condition[0].lower()):
             lines.append(b"%s: %s\r\n" % settings.condition)
-        custom = [*self.fields, *settings.proxy_fields] if proxy else self.fields
+        given = [*self.fields, *settings.proxy_fields] if proxy else self.fields
         skipped = {name for name, there in ((b"host", lines[1]), (b"connection", connection)) if there}
         if self.kind == "form":
             skipped.add(b"content-type")
-        lines.append(_custom(custom, skipped))
+        lines.append(custom(given, skipped))
         lines += self._framing(content, type_field, chunked=chunked)
         lines.append(b"\r\n")
         if url.scheme == b"https" and not settings.version.startswith("1"):
@@ -209,7 +204,7 @@ class _Making:
         head = b"".join(lines)
         if len(head) > _HEAD:
             raise NotTaken(costs.REFUSED)
-        body = _Chunked(content) if chunked else content
+        body = Chunked(content) if chunked else content
         connects = proxy.target if proxy else url.target
         name = url.named.decode("ascii") if url.scheme == b"https" else ""
         return Request(head, body, connects, self.costs, name=name)
@@ -244,7 +239,7 @@ class _Making:
         chunked = self.unsized if field is None else re.search(rb"(?i):.*chunked", field) is not None
         if chunked and field is None and self.settings.version == "1.0":
             raise NotTaken(costs.REFUSED)
-        if chunked and (self.kind != "post" or content.size >= _SMALL):
+        if chunked and (self.kind != "post" or content.size >= SMALL):
             self.costs.append(costs.CHUNKS)
         return chunked
 
@@ -267,7 +262,7 @@ class _Making:
         if schemes == {"bearer"} and settings.bearer is not None:
             return b"Authorization: Bearer %s\r\n" % settings.bearer
         if schemes == {"basic"} and user is not None:
-            return b"Authorization: Basic %s\r\n" % b64encode(_login(user))
+            return b"Authorization: Basic %s\r\n" % b64encode(login(user))
         if len(schemes) > 1:
             raise NotTaken(costs.CHALLENGE)
         return b""
@@ -339,67 +334,13 @@ class _Making:
         settings, url = self.settings, self.url
         there = b"%s:%d" % (url.named, url.connects)
         fields = settings.proxy_fields
-        named = _named(fields)
+        there_are = named(fields)
         lines = [b"CONNECT %s HTTP/%s\r\n" % (there, b"1.0" if proxy.old else b"1.1")]
-        lines.append(b"" if named.get(b"host") else b"Host: %s\r\n" % there)
+        lines.append(b"" if there_are.get(b"host") else b"Host: %s\r\n" % there)
         lines.append(proxy.authorization())
-        if settings.agent != b"" and not named.get(b"user-agent"):
+        if settings.agent != b"" and not there_are.get(b"user-agent"):
             lines.append(b"User-Agent: %s\r\n" % (settings.agent or AGENT))
-        if not named.get(b"proxy-connection"):
+        if not there_are.get(b"proxy-connection"):
             lines.append(b"Proxy-Connection: Keep-Alive\r\n")
-        lines.append(_custom(fields, set()))
+        lines.append(custom(fields, set()))
         return b"".join([*lines, b"\r\n"])
-
-
-class _Chunked:
-    """Octets in chunks, as large as curl's buffer lets them be."""
-
-    def __init__(self, content: Octets) -> None:
-        self._content = content
-        self.size = content.size  #: without what chunks add to it
-
-    def blocks(self) -> Iterator[bytes]:
-        size = self._content.size
-        step = size if size < _SMALL else _CHUNK
-        held = b""
-        for block in self._content.blocks():
-            held += block
-            while held and len(held) >= step:
-                yield b"%x\r\n%s\r\n" % (step, held[:step])
-                held = held[step:]
-        if held:
-            yield b"%x\r\n%s\r\n" % (len(held), held)
-        yield b"0\r\n\r\n"
-
-
-def _named(fields: list[bytes]) -> dict[bytes, bytes]:
-    """The first of `fields` of each name, by its name in lower case, as curl looks for them."""
-    named: dict[bytes, bytes] = {}
-    for field in fields:
-        found = _NAME.match(field)
-        if found:
-            named.setdefault(found[1].lower(), field)
-    return named
-
-
-def _custom(fields: list[bytes], skipped: set[bytes]) -> bytes:
-    """The lines of -H, without those that only take a field of curl's own away."""
-    lines = []
-    for field in fields:
-        line = field
-        name, colon, value = field.partition(b":")
-        if not colon:
-            name, colon, value = field.partition(b";")
-            if not colon or value:
-                continue
-            line = name + b":"
-        elif not name or not value.strip(_SPACE):
-            continue
-        if not any(line[: len(each) + 1].lower() == each + b":" for each in skipped):
-            lines.append(line + b"\r\n")
-    return b"".join(lines)
-
-
-def _login(user: bytes) -> bytes:
-    """User and password, joined by a colon."""
-    return user if b":" in user else user + b":"

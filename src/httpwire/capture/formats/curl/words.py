@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 
 from httpwire.capture.formats.curl import costs
+from httpwire.capture.formats.curl.escapes import unescaped
 from httpwire.capture.formats.curl.octets import Held, Spool
+from httpwire.capture.formats.curl.text import Text
 from httpwire.language import N_
 
 TYPE_CHECKING = False
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from httpwire.capture.toll import Cost, Toll
 
 LONGEST = 16 << 20  # octets of a command's words
-_BLOCK = 64 << 10
 _WORDS = 20_000  # of a command
 _HELD = 1000  # commands of one line that wait for its here-documents
 
@@ -34,10 +35,6 @@ _SINGLE = re.compile(rb"[^']+")
 _DOUBLE = re.compile(rb"(?:[^\"\\$`]++|\\.)+", re.DOTALL)
 _IN_DOUBLE = re.compile(rb"\\(?:\n|([$`\"\\]))")
 _ANSI = re.compile(rb"(?:[^'\\]++|\\.)+", re.DOTALL)
-_ANSI_ESCAPE = re.compile(
-    rb"\\(?:([abeEfnrtv\\'\"?])|([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|c(.))",
-    re.DOTALL,
-)
 _NAME = re.compile(rb"[A-Za-z0-9_]+")
 _OPENING = re.compile(rb"\(+")
 _OPERATOR = re.compile(rb"&&|\|\||\|&|;;&|;&|;;|[;&|()]")
@@ -47,11 +44,6 @@ _BRACES = re.compile(rb"\{[^{}]*(?:,|\.\.)[^{}]*\}")
 _REPLACED = re.compile(rb"\$[A-Za-z0-9_({\[@*#?!$-]|`|\\[$`\\\n]")  # in a here-document
 _DOUBTFUL = re.compile(rb"[$`\\]")
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
-_ESCAPES = {
-    **dict(zip((b"a", b"b", b"e", b"E", b"f"), (b"\a", b"\b", b"\x1b", b"\x1b", b"\f"), strict=True)),
-    **dict(zip((b"n", b"r", b"t", b"v"), (b"\n", b"\r", b"\t", b"\v"), strict=True)),
-    **{octet: octet for octet in (b"\\", b"'", b'"', b"?")},
-}
 _OPEN_QUOTE = N_("a quote that begins here is not closed")
 _OPEN_PARENTHESIS = N_("what begins here for the shell to replace does not end")
 _OPEN_DOCUMENT = N_("a here-document that begins here does not end")
@@ -85,66 +77,6 @@ class _Document:
         self.tabs = tabs
 
 
-class _Text:
-    """The octets of a Source, looked at as they come."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self._data = b""
-        self._at = 0
-
-    @property
-    def offset(self) -> int:
-        return self.source.offset - len(self._data) + self._at
-
-    def _more(self) -> bool:
-        block = self.source.read(_BLOCK)
-        self._data = self._data[self._at :] + block
-        self._at = 0
-        return bool(block)
-
-    def ahead(self, count: int = 1) -> bytes:
-        """The next octets, without taking them; fewer at the end."""
-        while len(self._data) - self._at < count and self._more():
-            pass
-        return self._data[self._at : self._at + count]
-
-    def skip(self, count: int) -> None:
-        self._at += count
-
-    def take(self, pattern: re.Pattern[bytes], most: int = 4) -> bytes:
-        """What `pattern` matches here, of at most `most` octets; nothing where it does not."""
-        found = pattern.match(self.ahead(most))
-        if not found:
-            return b""
-        self._at += found.end()
-        return found[0]
-
-    def run(self, pattern: re.Pattern[bytes]) -> bytes:
-        """What `pattern`, a run of octets of a kind, matches here, or a piece of it; nothing where it does not."""
-        if len(self._data) - self._at < 4:
-            self.ahead(4)
-        found = pattern.match(self._data, self._at)
-        if not found:
-            return b""
-        self._at = found.end()
-        return found[0]
-
-    def pass_by(self, pattern: re.Pattern[bytes]) -> None:
-        """Pass over all that `pattern` matches from here."""
-        while self.run(pattern):
-            pass
-
-    def line(self) -> tuple[bytes, bool]:
-        """The next line, or a piece of a long one, and whether it is the last piece."""
-        while True:
-            end = self._data.find(b"\n", self._at) + 1
-            if end or len(self._data) - self._at >= _BLOCK or not self._more():
-                break
-        start, self._at = self._at, end or len(self._data)
-        return self._data[start : self._at], bool(end)
-
-
 class _Word:
     """A word that is being read: its octets, and their shape (q for what is quoted)."""
 
@@ -165,7 +97,7 @@ class Shell:
     def __init__(self, source: Source, toll: Toll) -> None:
         self._source = source
         self._toll = toll
-        self._text = _Text(source)
+        self._text = Text(source)
         self._pipeline: list[Command] = []
         self._waiting: list[list[Command]] = []  # pipelines that wait for their here-documents
         self._documents: list[_Document] = []
@@ -442,13 +374,13 @@ class Shell:
             ignored = _Word()
 
     def _ansi(self, word: _Word, at: int) -> None:
-        """$'...': Bash Reference Manual 3.1.2.4. A NUL ends the string."""
+        """$'...': Bash Reference Manual 3.1.2.4."""
         self._text.skip(1)
-        text = _ANSI_ESCAPE.sub(_ansi_escape, self._inside(_ANSI, at))
+        text = unescaped(self._inside(_ANSI, at))
         if self._text.ahead() != b"'":
             raise self._source.broken(_OPEN_QUOTE, at)
         self._text.skip(1)
-        word.quote(text.partition(b"\x00")[0])
+        word.quote(text)
 
     def _read_document(self, document: _Document) -> None:
         """The text of a here-document, up to its end."""
@@ -469,18 +401,3 @@ class Shell:
             command = document.command
             command.trouble = command.trouble or costs.SUBSTITUTION
         document.command.input = spool
-
-
-def _ansi_escape(found: re.Match[bytes]) -> bytes:
-    """The octets that an escape stands for; itself where it is none."""
-    letter, octal, octet, short, long, control = found.groups()
-    if letter:
-        return _ESCAPES[letter]
-    if octal:
-        return bytes((int(octal, 8) & 0xFF,))
-    if octet:
-        return bytes((int(octet, 16),))
-    if control:
-        return bytes((0x7F if control == b"?" else control[0] & 0x1F,))
-    code = int(short or long, 16)
-    return chr(code).encode("utf-8", "surrogatepass") if code <= 0x10FFFF else b""
