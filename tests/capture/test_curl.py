@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -250,15 +251,17 @@ def test_files_are_read_in_the_folder_of_the_commands_and_nowhere_else(tmp_path:
 
 
 def test_no_file_is_read_for_commands_that_come_through_a_pipe(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    if not os.fork():
-        (tmp_path / "fifo").write_bytes(b"curl http://a/ -d @fifo; curl http://b/")
-        os._exit(0)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    (tmp_path / "body").write_bytes(b"x")
+    text = b"curl http://a/ -d @body; curl http://b/ -d @%s" % os.fsencode(tmp_path / "body")
+    writer = threading.Thread(target=fifo.write_bytes, args=(text,))
+    writer.start()
     toll = Toll()
-    with Source(str(tmp_path / "fifo")) as source, Appender(str(tmp_path / "c.hwire")) as sink:
+    with Source(str(fifo)) as source, Appender(str(tmp_path / "c.hwire")) as sink:
         curl.read(source, sink, toll)
-    os.wait()
-    assert toll.skipped == {costs.FILES: 1}
+    writer.join(10)
+    assert toll.skipped == {costs.FILES: 2}
 
 
 @pytest.mark.parametrize(

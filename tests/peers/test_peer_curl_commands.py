@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import ssl
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from commands import read, shell_words, written
 from conftest import Server
+from peers.site import Certificates
 
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("bash")]
 
@@ -309,6 +311,38 @@ def test_chunks_of_large_content_join_to_the_same(recorder: Recorder) -> None:
     assert comparable(contents[0][0]) == comparable(contents[1][0])
     assert sizes.sub(b"", contents[0][2]) == sizes.sub(b"", contents[1][2])
     assert "curl-chunks" in taken.reconstructed[0]
+
+
+@pytest.fixture
+def tls_recorder(serve: Callable[..., Server], certificates: Certificates, tmp_path: Path) -> Recorder:
+    """A recorder behind TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server)
+    made = Recorder(0, tmp_path)
+    take = taking(made.received)
+
+    def script(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            take(wrapped)
+
+    made.port = serve(script).port
+    return made
+
+
+def test_the_same_through_tls(tls_recorder: Recorder, certificates: Certificates) -> None:
+    """A command that is read, written again, and run."""
+    trusted = b"--cacert %s" % os.fsencode(certificates.authority)
+    text = b"curl %s https://localhost:%d/x -d a=b -A me\n" % (trusted, tls_recorder.port)
+
+    tls_recorder.run(text)
+    taken = read(text, tls_recorder.folder)
+
+    assert taken.octets == tls_recorder.sent
+    [facts] = taken.facts
+    assert (facts.target, facts.name, facts.secure) == (f"https://localhost:{tls_recorder.port}", "localhost", True)
+    script, _ = written(taken.octets, tls_recorder.folder, target=facts.target, tls=facts.tls)
+    tls_recorder.run(script.replace(b"\ncurl ", b"\ncurl %s " % trusted))
+    assert tls_recorder.sent == taken.octets
 
 
 GET = b"GET / HTTP/1.1\r\n"

@@ -57,7 +57,9 @@ BLANK_VALUE = Cost(
 )
 FIELD_NAME = Cost("curl-field-name", N_("requests that curl can't send: names of fields that begin with @"))
 HAS_NUL = Cost("curl-has-nul", N_("requests that curl can't send: a NUL in the head"))
-TOO_LARGE = Cost("curl-too-large", N_("requests that curl can't send: a line longer than 128 KB or a head over 1 MB"))
+TOO_LARGE = Cost(
+    "curl-too-large", N_("requests that curl can't send: a line longer than 128 KiB or a head over 896 KiB")
+)
 EXTRA = Cost("curl-extra", N_("requests that curl can't send: octets before or behind the request"))
 CUT = Cost("curl-cut", N_("requests that curl can't send: chunked content that is not whole"))
 TRAILERS = Cost("curl-trailers", N_("requests that curl can't send: trailers"))
