@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST = 16 << 20  # octets of a command's words
 _WORDS = 20_000  # of a command
+_LINES = 1000  # of a here-document that are written together
 _HELD = 1000  # commands of one line that wait for its here-documents
 
 _BLANKS = re.compile(rb"(?:[ \t]+|\\\r?\n|\r(?=\n))+")
@@ -386,6 +387,7 @@ class Shell:
         """The text of a here-document, up to its end."""
         spool, fresh = Spool(), True
         plain = True
+        held: list[bytes] = []
         while True:
             piece, ended = self._text.line()
             if not piece:
@@ -395,8 +397,13 @@ class Shell:
             if fresh and piece.rstrip(b"\r\n") == document.end and (ended or not self._text.ahead()):
                 break
             fresh = ended
-            plain = plain and not (_REPLACED if ended else _DOUBTFUL).search(piece)
-            spool.write(piece)
+            if plain and not document.quoted:
+                plain = not (_REPLACED if ended else _DOUBTFUL).search(piece)
+            held.append(piece)
+            if len(held) == _LINES or not ended:
+                spool.write(b"".join(held))
+                held.clear()
+        spool.write(b"".join(held))
         if not (document.quoted or plain):
             command = document.command
             command.trouble = command.trouble or costs.SUBSTITUTION
