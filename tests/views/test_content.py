@@ -13,10 +13,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from httpwire.capture.codings import CodingBroken, decoded
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.reading import Reading
 from httpwire.views import layout
-from httpwire.views.codings import CodingBroken, decoded
 from httpwire.views.content import Content, content_of
 
 MIB = 1 << 20

@@ -248,7 +248,7 @@ def _page(names: list[str], readings: Iterable[Reading], limit: int, tr: Transla
 
 def _write_content(readings: Iterable[Reading], tr: Translator) -> int:
     """Write the content of each message with its codings taken off, as far as they can be; gives the exit status."""
-    from httpwire.views.codings import CodingBroken
+    from httpwire.capture.codings import CodingBroken
     from httpwire.views.content import Decoded
 
     problem: Sentence | None = None

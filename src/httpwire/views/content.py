@@ -10,8 +10,9 @@ from __future__ import annotations
 import codecs
 import re
 
+from httpwire.capture.charsets import META, PARAMETER, codec_of
+from httpwire.capture.codings import CodingBroken, decoded
 from httpwire.language import N_, Sentence
-from httpwire.views.codings import CodingBroken, decoded
 from httpwire.wire import grammar
 from httpwire.wire.content import unchunked
 from httpwire.wire.framing import Kind
@@ -28,42 +29,9 @@ if TYPE_CHECKING:
 COUNTED = 64 << 20
 _CODINGS = 8  # as many are taken off: each costs its share of every octet
 
-# Expressions, compiled by re when they are first needed: most messages have no content.
-_PARAMETER = rb"""(?i);[ \t]*charset[ \t]*=[ \t]*["']?([^\s"';,]+)"""
-_META = rb"""(?i)<meta[^>]{0,200}?charset\s*=\s*["']?\s*([a-z0-9_.:\-]+)"""
+# Compiled by re when it is first needed: most messages have no content.
 _BOUNDARY = rb"""(?i);[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))"""
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-
-#: Labels that browsers read as another charset than Python's codec of that name (WHATWG Encoding 4.2).
-_AS_BROWSERS = {
-    "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "ms_kanji": "cp932",
-    "windows-31j": "cp932",
-    "x-euc-jp": "euc-jp",
-    "gb2312": "gbk",
-    "gb_2312-80": "gbk",
-    "ks_c_5601-1987": "cp949",
-    "euc-kr": "cp949",
-    "iso-8859-1": "cp1252",
-    "latin1": "cp1252",
-    "us-ascii": "cp1252",
-    "ascii": "cp1252",
-    "unicode-1-1-utf-8": "utf-8",
-    "utf-16": "utf-16-le",
-    "big5": "big5hkscs",
-}
-#: Python's names of the charsets that browsers know. Not everything that Python calls a codec is one.
-_CHARSETS = frozenset(
-    (
-        *("utf-8", "utf-16-le", "utf-16-be", "shift_jis", "cp932", "euc_jp", "iso2022_jp", "euc_kr", "cp949"),
-        *("gbk", "gb18030", "big5", "big5hkscs", "koi8-r", "koi8-u", "cp866", "cp874", "mac-roman", "mac-cyrillic"),
-        *(f"cp125{number}" for number in range(9)),
-        *(f"iso8859-{number}" for number in range(1, 17)),
-    )
-)
 
 TEXT, JSON, MARKUP, FORM, MULTIPART, BINARY = "text", "json", "markup", "form", "multipart", "binary"
 
@@ -124,7 +92,7 @@ class Content(Record):
     def text(self) -> str:
         """The sample as characters; octets that are none in the charset are escapes. A character that the end of the
         sample cuts is left out."""
-        decoder = codecs.getincrementaldecoder(_codec(self.charset) or "latin-1")("backslashreplace")
+        decoder = codecs.getincrementaldecoder(codec_of(self.charset) or "latin-1")("backslashreplace")
         return decoder.decode(self.sample, self.whole).removeprefix("\ufeff")
 
 
@@ -297,21 +265,12 @@ def _charset(content_type: bytes, sample: bytes, kind: str, *, whole: bool) -> t
     for mark, name in _MARKS:
         if sample.startswith(mark):
             return name, N_("by the byte order mark")
-    announced = re.search(_PARAMETER, content_type)
-    if announced and _codec(label := announced[1].decode("latin-1")):
+    announced = re.search(PARAMETER, content_type)
+    if announced and codec_of(label := announced[1].decode("latin-1")):
         return label, N_("by Content-Type")
-    meta = re.search(_META, sample[:1024]) if kind == MARKUP else None
-    if meta and _codec(label := meta[1].decode("ascii")):
+    meta = re.search(META, sample[:1024]) if kind == MARKUP else None
+    if meta and codec_of(label := meta[1].decode("ascii")):
         return label, N_("by the page itself")
     if kind == JSON or _looks_like_text(sample, whole=whole):
         return "utf-8", N_("by its bytes")
     return "windows-1252", N_("by default")
-
-
-def _codec(label: str) -> str:
-    """The name of Python's codec for the charset `label`; empty where browsers know none of that name."""
-    try:
-        name = codecs.lookup(_AS_BROWSERS.get(label.lower(), label)).name
-    except (LookupError, ValueError):  # no such codec; a NUL in its name
-        return ""
-    return name if name in _CHARSETS else ""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+from httpwire.capture.codings import CodingBroken
 from httpwire.language import Amount, Sentence
-from httpwire.views.codings import CodingBroken
 from httpwire.views.content import (
     BINARY,
     COUNTED,

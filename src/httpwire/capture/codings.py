@@ -1,8 +1,9 @@
-"""Content codings taken off, for the eye: gzip, deflate, br, zstd.
+"""Content codings taken off, and put on again: gzip, deflate, br, zstd.
 
 In: coded octets in blocks, and the coding's name. Out: decoded octets in blocks of bounded
 size, made only as they are asked for, so that a decompression bomb costs what is looked at
 and no more. CodingBroken tells where the octets stop making sense; what came before stands.
+What is put on is the same each time, and quick rather than small.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _WINDOW = 128 << 20  # the largest of zstd that is decoded: RFC 9659 asks for 8 
 
 
 class CodingBroken(Exception):
-    """The octets are not what the `coding`'s name says; `why` is a message id. Never leaves the views."""
+    """The octets are not what the `coding`'s name says; `why` is a message id. Never leaves what reads them."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -146,4 +147,43 @@ _DECODERS: dict[bytes, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
     b"deflate": _deflate,
     b"br": _brotli,
     b"zstd": _zstd,
+}
+
+
+def coded(coding: bytes, data: bytes) -> bytes | None:
+    """`data` with the content coding `coding` (its name in lower case) put on, or None where it is not known here."""
+    coder = _CODERS.get(coding)
+    return coder(data) if coder else None
+
+
+def _put_gzip(data: bytes) -> bytes:
+    return _put_zlib(data, 31)  # without a name and a time: zlib writes none
+
+
+def _put_zlib(data: bytes, bits: int = 15) -> bytes:
+    import zlib
+
+    coder = zlib.compressobj(1, zlib.DEFLATED, bits)
+    return coder.compress(data) + coder.flush()
+
+
+def _put_brotli(data: bytes) -> bytes:
+    import brotli
+
+    made: bytes = brotli.compress(data, quality=1)
+    return made
+
+
+def _put_zstd(data: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=1).compress(data)
+
+
+_CODERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": _put_gzip,
+    b"x-gzip": _put_gzip,
+    b"deflate": _put_zlib,
+    b"br": _put_brotli,
+    b"zstd": _put_zstd,
 }
