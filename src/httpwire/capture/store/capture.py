@@ -36,6 +36,7 @@ _REACHED = """
 SELECT at, start + length(data) FROM events WHERE connection = ? AND direction = ? AND kind = 0
 AND start + length(data) > ? AND start < ? ORDER BY start, id
 """
+_MILESTONES = "SELECT at, direction, kind, data FROM events WHERE connection = ? AND kind <> 0 ORDER BY id"
 _FROM = """
 SELECT start, data FROM events WHERE connection = ? AND direction = ? AND kind = 0
 AND start >= ifnull((
@@ -99,6 +100,12 @@ class Capture:
         wrote are left out."""
         sides = (self._rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
         for _, at_ns, direction, kind, data in merge(*sides):
+            if kind in _KINDS:
+                yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
+
+    def milestones(self, connection: int) -> Iterator[WireEvent]:
+        """What happened on a connection beside its octets, as `events` tells it; no octet is read for it."""
+        for at_ns, direction, kind, data in self._rows(_MILESTONES, (connection,)):
             if kind in _KINDS:
                 yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
 

@@ -1,0 +1,320 @@
+"""Writes a HAR 1.2: an object of entries, one a line.
+
+In: a capture, and the numbers of exchanges. Out: JSON to an Output, entry by entry, content in blocks.
+What a HAR has no place for is told to the toll, once for each exchange.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from httpwire import __version__
+from httpwire.capture.formats.har import costs
+from httpwire.capture.formats.har.content import Body
+from httpwire.capture.formats.har.cookies import cookies_of, set_cookies_of
+from httpwire.capture.formats.har.messages import head_of
+from httpwire.capture.formats.har.octets import STILL_CODED
+from httpwire.capture.formats.har.values import moment
+from httpwire.capture.model import EventKind
+from httpwire.capture.reading import Reading
+from httpwire.capture.toll import ADDRESSES, NO_ANSWER, NO_REQUEST, SEGMENT_TIMES, TLS_FACTS
+from httpwire.wire import grammar
+from httpwire.wire.element import Direction
+from httpwire.wire.framing import Kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from httpwire.capture.store.capture import Capture
+    from httpwire.capture.store.entry import Entry
+    from httpwire.capture.toll import Toll
+    from httpwire.capture.traffic import ConnectionFacts, Output
+    from httpwire.wire.message import Message
+
+    #: What is written as JSON: a Body as a string, all else as it is.
+    Told = dict[str, object]
+
+_PIECES = 256 << 10  # characters that are written at once
+_ABSOLUTE = rb"[A-Za-z][A-Za-z0-9+.\-]*://"
+_NOT_KNOWN = -1
+
+
+def write(capture: Capture, entries: Iterable[Entry], output: Output, toll: Toll) -> None:
+    """Write the exchanges `entries` of `capture`. Raises SaveFailed, RecordingUnreadable, RecordingBroken."""
+    log = {"version": "1.2", "creator": {"name": "httpwire", "version": __version__}}
+    pieces = _Pieces(output)
+    pieces.add('{"log": ' + json.dumps(log)[:-1] + ', "entries": [')
+    separator = "\n"
+    for entry in entries:
+        told = _Exchange(capture, entry, toll).told()
+        if told is None:
+            continue
+        pieces.add(separator)
+        for piece in _json(told):
+            pieces.add(piece)
+        separator = ",\n"
+    pieces.add("\n]}}\n")
+    pieces.flush()
+
+
+class _Pieces:
+    """Joins small pieces: each write of an Output is one of the system."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._waiting: list[str] = []
+        self._size = 0
+
+    def add(self, piece: str) -> None:
+        self._waiting.append(piece)
+        self._size += len(piece)
+        if self._size >= _PIECES:
+            self.flush()
+
+    def flush(self) -> None:
+        self._output.write("".join(self._waiting).encode("utf-8"))
+        self._waiting, self._size = [], 0
+
+
+def _json(value: object) -> Iterator[str]:
+    """The pieces of `value` as JSON."""
+    if isinstance(value, Body):
+        yield from value.json()
+    elif isinstance(value, dict):
+        separator = "{"
+        for name, member in value.items():
+            yield f"{separator}{json.dumps(name)}: "
+            yield from _json(member)
+            separator = ", "
+        yield "}" if value else "{}"
+    else:
+        yield json.dumps(value, ensure_ascii=False)
+
+
+class _Exchange:
+    """One exchange on its way into a HAR."""
+
+    def __init__(self, capture: Capture, entry: Entry, toll: Toll) -> None:
+        self._capture = capture
+        self._entry = entry
+        self._toll = toll
+        self._facts = capture.facts(entry.connection)
+
+    def told(self) -> Told | None:
+        """The entry, or None where it has no place in a HAR."""
+        entry, toll = self._entry, self._toll
+        asked = self._capture.octets(entry, Direction.REQUEST)
+        request = next((part.message for part in Reading(asked, Direction.REQUEST).parts() if part.message), None)
+        if not entry.request_stop - entry.request_start:
+            toll.lose(NO_REQUEST)
+            return None
+        if not request or not request.head or not request.head.line.version or not request.method:
+            toll.lose(costs.MALFORMED)
+            return None
+        answered = self._capture.octets(entry, Direction.RESPONSE)
+        interim, response, rest = self._responses(Reading(answered, Direction.RESPONSE, [request.method]))
+        self._lose_of(request, response, interim=interim, rest=rest or request.stop < asked.octets)
+        started, time, timings = self._times()
+        told: Told = {
+            "startedDateTime": moment(started),
+            "time": time,
+            "request": self._request(request, Body(request, asked)),
+            "response": self._response(response, Body(response, answered)) if response else _nothing(),
+            "cache": {},
+            "timings": timings,
+        }
+        address = re.fullmatch(r"\[?([0-9A-Fa-f:.]+)\]?:[0-9]+", self._facts.server)
+        if address:
+            told["serverIPAddress"] = address[1]
+        told["connection"] = str(entry.connection)
+        return told
+
+    def _responses(self, reading: Reading) -> tuple[int, Message | None, bool]:
+        """How many interim responses there are, the final one, and whether there are octets that are none."""
+        interim, final, rest = 0, None, False
+        for part in reading.parts():
+            message = part.message
+            if message is None or message.head is None or final:
+                rest = True
+            elif message.interim:
+                interim += 1
+            else:
+                final = message
+        return interim, final, rest
+
+    def _lose_of(self, request: Message, response: Message | None, *, interim: int, rest: bool) -> None:
+        toll, facts = self._toll, self._facts
+        toll.lose(SEGMENT_TIMES)
+        if facts.client or facts.server:
+            toll.lose(ADDRESSES)
+        if facts.tls and any(facts.tls[:3]):
+            toll.lose(TLS_FACTS)
+        messages = [message for message in (request, response) if message]
+        if interim:
+            toll.lose(costs.INTERIM)
+        if any(message.trailers for message in messages):
+            toll.lose(costs.TRAILERS)
+        if any(message.chunks for message in messages):
+            toll.lose(costs.CHUNKS)
+        if not all(_is_usual(message) for message in messages):
+            toll.lose(costs.HEAD_OCTETS)
+        if rest or any(message.framing and message.framing.kind is Kind.UNDECIDABLE for message in messages):
+            toll.lose(costs.OUTSIDE)
+        if any(m.framing and m.framing.kind is Kind.TUNNEL and m.content_start < m.stop for m in messages):
+            toll.lose(costs.SWITCHED)
+        if not response:
+            toll.lose(NO_ANSWER)
+        elif not self._entry.complete:
+            toll.lose(costs.CUT)
+
+    def _lose_coding(self, body: Body) -> None:
+        if body.decoded:
+            self._toll.lose(costs.CODED)
+        elif body.left_coded:
+            self._toll.lose(costs.LEFT_CODED)
+
+    def _request(self, request: Message, body: Body) -> Told:
+        url = self._url(request)
+        told: Told = {
+            "method": _text(request.method),
+            "url": url,
+            "httpVersion": _text(request.head.line.version) if request.head else "",
+            "cookies": cookies_of(request.values(b"cookie")),
+            "headers": _fields(request),
+            "queryString": _query(url),
+            "headersSize": request.content_start - request.start,
+            "bodySize": body.on_wire,
+        }
+        if body.on_wire:
+            kind = _text(b"".join(request.values(b"content-type")[:1]))
+            post: Told = {"mimeType": kind, "params": [], "text": body}
+            if not body.text:
+                post["_encoding"] = "base64"  # a HAR 1.2 has no member for it here
+            if body.left_coded:
+                post["comment"] = STILL_CODED
+            told["postData"] = post
+        self._lose_coding(body)
+        return told
+
+    def _response(self, response: Message, body: Body) -> Told:
+        line = response.head.line if response.head else None
+        content: Told = {"size": body.octets}
+        if body.decoded:
+            content["compression"] = body.octets - body.on_wire
+        content["mimeType"] = _text(b"".join(response.values(b"content-type")[:1]))
+        content["text"] = body
+        if not body.text:
+            content["encoding"] = "base64"
+        if body.left_coded:
+            content["comment"] = STILL_CODED
+        self._lose_coding(body)
+        return {
+            "status": response.status,
+            "statusText": _text(response.reason),
+            "httpVersion": _text(line.version) if line else "",
+            "cookies": set_cookies_of(response.values(b"set-cookie")),
+            "headers": _fields(response),
+            "redirectURL": _text(b"".join(response.values(b"location")[:1])),
+            "headersSize": response.content_start - response.start,
+            "bodySize": body.on_wire,
+            "content": content,
+        }
+
+    def _url(self, request: Message) -> str:
+        """What was asked for: RFC 9110 7.1."""
+        target = request.target
+        if re.match(_ABSOLUTE, target):
+            return _text(target)
+        scheme = b"https" if self._facts.secure else b"http"
+        if request.method == b"CONNECT":
+            return _text(b"%s://%s" % (scheme, target))
+        host = _host(request, self._facts)
+        if target == b"*":
+            return _text(b"%s://%s" % (scheme, host))
+        return _text(b"%s://%s%s%s" % (scheme, host, b"" if target.startswith(b"/") else b"/", target))
+
+    def _times(self) -> tuple[int, float, dict[str, float]]:
+        """When it began (ns since 1970), how long it took, and the parts of that, in ms."""
+        entry = self._entry
+        started = entry.began_ns
+        blocked = connect = ssl = _NOT_KNOWN
+        if not entry.request_start:
+            marks = {event.kind: event.at_ns for event in self._capture.milestones(entry.connection)}
+            begun, connected = marks.get(EventKind.TRY), marks.get(EventKind.CONNECTED)
+            before = entry.began_ns - self._facts.began_ns
+            if begun is not None and connected is not None:
+                ready = marks.get(EventKind.TLS, connected)
+                if begun <= connected <= ready <= before:
+                    connect, ssl = ready - begun, ready - connected if EventKind.TLS in marks else _NOT_KNOWN
+                    blocked, started = before - connect, self._facts.began_ns
+        answered = entry.response_ns
+        sent = entry.request_ns or 0
+        sent = sent if answered is None else min(sent, answered)
+        wait = 0 if answered is None else answered - sent
+        receive = 0 if answered is None or entry.ended_ns is None else max(entry.ended_ns - answered, 0)
+        spans = {"blocked": blocked, "dns": _NOT_KNOWN, "connect": connect, "ssl": ssl}
+        spans.update({"send": sent, "wait": wait, "receive": receive})
+        whole = sum(span for name, span in spans.items() if span > 0 and name != "ssl")
+        return started, whole / 1e6, {name: span if span < 0 else span / 1e6 for name, span in spans.items()}
+
+
+def _nothing() -> Told:
+    """The response where there was none, as browsers write it."""
+    return {
+        "status": 0,
+        "statusText": "",
+        "httpVersion": "",
+        "cookies": [],
+        "headers": [],
+        "redirectURL": "",
+        "headersSize": _NOT_KNOWN,
+        "bodySize": _NOT_KNOWN,
+        "content": {"size": 0, "mimeType": ""},
+    }
+
+
+def _text(octets: bytes) -> str:
+    """Octets as characters, one for each (Fetch 2.2.2): so they come back."""
+    return octets.decode("latin-1")
+
+
+def _fields(message: Message) -> list[dict[str, str]]:
+    return [{"name": _text(field.name), "value": _text(field.value)} for field in message.fields]
+
+
+def _is_usual(message: Message) -> bool:
+    """Whether a HAR's names and values give the octets of the head."""
+    head = message.head
+    if head is None:
+        return False
+    line = head.line
+    if message.direction is Direction.RESPONSE:
+        first = b"%s %d %s" % (line.version, line.status, line.reason)
+    else:
+        first = b"%s %s %s" % (line.method, line.target, line.version)
+        usual = line.target.startswith(b"/") or line.target == b"*" or line.method == b"CONNECT"
+        if not usual or b"#" in line.target:
+            return False
+    return head.raw == head_of(first, [(field.name, field.value) for field in message.fields])
+
+
+def _host(request: Message, facts: ConnectionFacts) -> bytes:
+    for host in request.values(b"host")[:1]:
+        if grammar.HOST.fullmatch(host):
+            return host
+    asked = facts.target.rpartition("://")[2].partition("/")[0]
+    for told in (asked, facts.server):
+        octets = told.encode("ascii", "replace")
+        if grammar.HOST.fullmatch(octets):
+            return octets
+    return b"host.invalid"
+
+
+def _query(url: str) -> list[dict[str, str]]:
+    from urllib.parse import unquote_plus
+
+    query = url.partition("#")[0].partition("?")[2]
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    return [{"name": unquote_plus(name), "value": unquote_plus(value)} for name, _, value in pairs]
