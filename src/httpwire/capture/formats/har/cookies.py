@@ -58,12 +58,10 @@ def _expires(told: str) -> str:
         return ""
     from datetime import UTC, datetime
 
-    day, _, year, hour, minute, second = found.groups()
+    day, month, year, *clock = found.groups()
     years = int(year) + (0 if len(year) == 4 else 2000 if int(year) < 70 else 1900)  # RFC 6265 5.1.1
     try:
-        at = datetime(
-            years, _MONTHS.index(found[2].lower()) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
-        )
+        at = datetime(years, _MONTHS.index(month.lower()) + 1, int(day), *map(int, clock), tzinfo=UTC)
     except ValueError:
         return ""
     return moment(int(at.timestamp()) * 1_000_000_000)

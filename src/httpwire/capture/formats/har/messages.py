@@ -35,8 +35,8 @@ _TUNNEL = 101
 
 
 class Url(Record):
-    """A URL taken apart: `scheme` is "http" or "https", `host` (str) has no brackets, `authority` and `target` are bytes
-    as a request has them; `port` is a number. `encoded` tells that the target had to be percent-encoded."""
+    """A URL taken apart: `scheme` is "http" or "https", `host` (str) has no brackets, `authority` and `target` are as a
+    request has them (bytes), `port` is a number. `encoded` tells that the target had to be percent-encoded."""
 
     __slots__ = ()
     FIELDS = ("scheme", "host", "port", "authority", "target", "encoded")
@@ -47,8 +47,8 @@ class Url(Record):
     target: bytes = at(4)
     encoded: bool = at(5)
 
-    def __new__(cls, *values: object) -> Url:
-        return tuple.__new__(cls, values)
+    def __new__(cls, scheme: str, host: str, port: int, authority: bytes, target: bytes, *, encoded: bool) -> Url:
+        return tuple.__new__(cls, (scheme, host, port, authority, target, encoded))
 
     @property
     def secure(self) -> bool:
@@ -68,12 +68,12 @@ def url_of(told: str, method: bytes) -> Url | None:
     path, query = found[3], found[4] or ""
     port = int(parts[2] or usual)
     if method == b"CONNECT":  # RFC 9112 3.2.3
-        return Url(scheme, _host(parts[1]), port, authority, b"%s:%d" % (parts[1], port), False)
+        return Url(scheme, _host(parts[1]), port, authority, b"%s:%d" % (parts[1], port), encoded=False)
     if method == b"OPTIONS" and not path and not query:  # RFC 9112 3.2.4
-        return Url(scheme, _host(parts[1]), port, authority, b"*", False)
+        return Url(scheme, _host(parts[1]), port, authority, b"*", encoded=False)
     raw = octets((path if path.startswith("/") else "/" + path) + query)
     target = re.sub(_NO_TARGET, lambda octet: b"%%%02X" % octet[0][0], raw)
-    return Url(scheme, _host(parts[1]), port, authority, target, target != raw)
+    return Url(scheme, _host(parts[1]), port, authority, target, encoded=target != raw)
 
 
 def _host(host: bytes) -> str:

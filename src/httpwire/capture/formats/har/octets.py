@@ -116,11 +116,12 @@ def with_codings(data: bytes, names: list[bytes], sizes: Collection[int], commen
 
 
 def _can_be_decoded(data: bytes, names: list[bytes]) -> bool:
-    blocks: Iterable[bytes] | None = (data,)
+    blocks: Iterable[bytes] = (data,)
     for name in reversed(names[:_CODINGS]):
-        blocks = decoded(name, blocks)
-        if blocks is None:
+        made = decoded(name, blocks)
+        if made is None:
             return False
+        blocks = made
     try:
         for _ in blocks:
             pass

@@ -98,7 +98,7 @@ class Scanner:
         return RecordingUnreadable(path=self._source.name, why=why, errno=None)
 
     def _members(self) -> Iterator[str]:
-        """The names of the members of the object that begins here; whoever asks for the next one has taken the value."""
+        """The names of the members of the object that begins here; who asks for the next one has taken the value."""
         self._at += 1
         character = self._next()
         while character != "}":

@@ -11,7 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_MOMENT = r"""(?x) \s* ([0-9]{4})-([0-9]{2})-([0-9]{2}) [Tt\ ] ([0-9]{2}):([0-9]{2}) (?: :([0-9]{2}) (?:[.,]([0-9]+))? )?
+_MOMENT = r"""(?x) \s* ([0-9]{4})-([0-9]{2})-([0-9]{2})
+    [Tt\ ] ([0-9]{2}):([0-9]{2}) (?: :([0-9]{2}) (?:[.,]([0-9]+))? )?
     \s* (?: [Zz] | ([+-])([0-9]{2}):?([0-9]{2})? )? \s*"""
 _LATEST = 1 << 62  # ns: in 2116; what the capture file can hold is twice that
 _LONGEST = 10_000_000_000.0  # ms
@@ -38,7 +39,7 @@ def text(value: object) -> str:
 def count(value: object) -> int:
     """The size; -1 where it is not known."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1 << 62
-    return int(value) if known else -1  # type: ignore[call-overload, no-any-return]  # a number
+    return int(value) if known else -1  # type: ignore[call-overload]  # a number
 
 
 def status_of(value: object) -> int:
@@ -76,7 +77,7 @@ def moment(ns: int) -> str:
     from datetime import UTC, datetime, timedelta
 
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond:06d}Z"
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def octets(text: str) -> bytes:
