@@ -58,10 +58,11 @@ def _expires(told: str) -> str:
         return ""
     from datetime import UTC, datetime
 
-    day, month, year, *clock = found.groups()
+    day, month, year, hour, minute, second = found.groups()
     years = int(year) + (0 if len(year) == 4 else 2000 if int(year) < 70 else 1900)  # RFC 6265 5.1.1
     try:
-        at = datetime(years, _MONTHS.index(month.lower()) + 1, int(day), *map(int, clock), tzinfo=UTC)
+        day_of = datetime(years, _MONTHS.index(month.lower()) + 1, int(day), tzinfo=UTC)
+        at = day_of.replace(hour=int(hour), minute=int(minute), second=int(second))
     except ValueError:
         return ""
     return moment(int(at.timestamp()) * 1_000_000_000)

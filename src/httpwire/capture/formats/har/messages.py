@@ -268,7 +268,7 @@ def _posted(making: _Making) -> bytes:
                 making.cost(costs.OMITTED)
             return making.coded(data or b"", post.get("comment"))
         lengths = [int(value) for value in making.values(b"content-length") if _is_size(value)]
-        data, doubtful = of_text(told, kind, lengths[0] if lengths else size)
+        data, doubtful = of_text(told, kind, lengths[0] if lengths else size, counted=bool(lengths))
         if doubtful:
             making.cost(costs.TEXT)
         return making.coded(data, post.get("comment"))

@@ -37,10 +37,11 @@ def charset_of(content_type: bytes, beginning: bytes) -> str:
     return (codec_of(meta[1].decode("ascii")) if meta else "") or "utf-8"
 
 
-def of_text(told: str, content_type: bytes, size: int) -> tuple[bytes, bool]:
-    """The octets of a text that had `size` octets (-1: not known), and whether they are likely to be others.
+def of_text(told: str, content_type: bytes, size: int, *, counted: bool = False) -> tuple[bytes, bool]:
+    """The octets of a text that had `size` octets (-1: not known), and whether they may have been others.
 
-    The charset is the one that gives so many octets, of those that come into question."""
+    The charset is the one that gives so many octets, of those that come into question. `counted`: the size is that of
+    the wire, and not one that whoever made the HAR counted, some of them in characters."""
     first = charset_of(content_type, told[:1024].encode("ascii", "replace"))
     if told.isascii() and not first.startswith("utf-16"):
         ascii_octets = told.encode("ascii")
@@ -48,13 +49,14 @@ def of_text(told: str, content_type: bytes, size: int) -> tuple[bytes, bool]:
             return codecs.BOM_UTF8 + ascii_octets, False  # the mark is taken off by whoever decodes
         return ascii_octets, False
     found: bytes | None = None
-    for codec in dict.fromkeys((first, "utf-8", "utf-8-sig", "latin-1")):
+    last = "latin-1" if counted else "" if re.search(PARAMETER, content_type) else "cp1252"
+    for codec in dict.fromkeys((first, "utf-8", "utf-8-sig", *filter(None, (last,)))):
         try:
             made = told.encode(codec, "surrogateescape" if codec == "utf-8" else "strict")
         except UnicodeEncodeError:
             continue
         if len(made) == size or (size < 0 and codec == first):
-            return made, "\ufffd" in told
+            return made, "\ufffd" in told or codec == "cp1252" != first
         if found is None:
             found = made
     return octets(told) if found is None else found, True
