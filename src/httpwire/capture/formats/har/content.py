@@ -28,6 +28,7 @@ _HELD = 1 << 20  # octets that are decoded once only
 _LARGE = 64 << 20  # octets of decoded content that may be a bomb,
 _RATIO = 100  # if they are so many times those of the coded one
 _CODINGS = 8
+as_json = json.JSONEncoder(ensure_ascii=False).encode
 _WITHOUT = (Kind.NONE, Kind.TUNNEL)
 
 
@@ -35,11 +36,14 @@ class Body:
     """`octets` is its size here, `on_wire` that of the coded content; `decoded` tells that codings were taken off,
     `left_coded` that there are some that could not be. `text` is the codec of a text, empty for what is none."""
 
-    def __init__(self, message: Message, source: Outgoing) -> None:
-        """Raises RecordingUnreadable, RecordingBroken."""
+    def __init__(self, message: Message, source: Outgoing, kind: bytes, codings: list[bytes]) -> None:
+        """`kind` is the value of Content-Type, `codings` the values of Content-Encoding.
+
+        Raises RecordingUnreadable, RecordingBroken."""
         self._message = message
         self._source = source
-        names = [] if self.empty else codings_of(message.values(b"content-encoding"))
+        self._kind = kind
+        names = [] if self.empty else codings_of(codings)
         self.on_wire = 0 if self.empty else message.octets
         self._blocks: Blocks = self._transferred
         self.decoded = bool(names) and self._measured(lambda: _without(names, self._transferred()))
@@ -65,7 +69,6 @@ class Body:
 
     def _measured(self, blocks: Blocks) -> bool:
         """Read `blocks` once: how many octets they are, and whether they are text. False: they can't be decoded."""
-        kind = (self._message.values(b"content-type") or [b""])[0]
         held: list[bytes] | None = []
         check: _TextCheck | None = None
         octets = 0
@@ -75,7 +78,7 @@ class Body:
                 octets += len(block)
                 if octets > most:
                     return False
-                check = check or _TextCheck(charset_of(kind, block))
+                check = check or _TextCheck(charset_of(self._kind, block))
                 check.feed(block)
                 if held is not None:
                     held.append(block)
@@ -96,8 +99,8 @@ class Body:
     def _as_text(self) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder(self.text)()
         for block in self._blocks():
-            yield json.dumps(decoder.decode(block), ensure_ascii=False)[1:-1]
-        yield json.dumps(decoder.decode(b"", final=True), ensure_ascii=False)[1:-1]
+            yield as_json(decoder.decode(block))[1:-1]
+        yield as_json(decoder.decode(b"", final=True))[1:-1]
 
     def _as_base64(self) -> Iterator[str]:
         rest = b""

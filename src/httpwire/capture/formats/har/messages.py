@@ -8,6 +8,7 @@ not fit. Nothing in a value can end its line: a message is one, whatever a HAR s
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from httpwire.capture.formats.har import costs
 from httpwire.capture.formats.har.octets import codings_of, of_base64, of_form, of_text, with_codings
@@ -32,6 +33,7 @@ _BOUNDARY = rb"""(?i);[ \t]*boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,200})"|([^\s;,"
 _OUR_BOUNDARY = b"----httpwire-form"
 _TEXTS = {True: b"HTTP/1.0", False: b"HTTP/1.1"}
 _TUNNEL = 101
+_USUAL = 64  # characters of a name
 
 
 class Url(Record):
@@ -103,6 +105,15 @@ class Made(Record):
         return tuple.__new__(cls, (head, content, costs))
 
 
+def _name(told: str) -> bytes:
+    """A field's name, or that of a pseudo-header; empty where it is none."""
+    name = octets(told.strip(" \t"))
+    return name if grammar.TOKEN.fullmatch(name.removeprefix(b":")) else b""
+
+
+_usual_name = lru_cache(1024)(_name)  # an archive has few, each many times
+
+
 class _Making:
     """A message on its way: its fields, and what it cost so far."""
 
@@ -119,7 +130,8 @@ class _Making:
         self.costs[cost] = self.costs.get(cost, 0) + count
 
     def values(self, name: bytes) -> list[bytes]:
-        return [value for each, value in self.fields if each.lower() == name]
+        length = len(name)
+        return [value for each, value in self.fields if len(each) == length and each.lower() == name]
 
     def value(self, name: bytes) -> bytes:
         return (self.values(name) or [b""])[0]
@@ -131,15 +143,21 @@ class _Making:
         return _TEXTS[told == "HTTP/1.0"]
 
     def _take(self, field: dict[str, Any]) -> None:
-        name, told = octets(text(field.get("name")).strip(" \t")), field.get("value")
+        told = field.get("value")
+        named = text(field.get("name"))
+        name = _usual_name(named) if len(named) < _USUAL else _name(named)
         if name.startswith(b":"):  # of HTTP/2: RFC 9113 8.3
             self.pseudo[name] = octets(text(told))
             return
-        if not grammar.TOKEN.fullmatch(name) or isinstance(told, list | dict | bool):
+        if not name or isinstance(told, list | dict | bool):
             self.cost(costs.BAD_FIELDS)
             return
+        value = text(told).strip(" \t")
+        if "\n" not in value and "\r" not in value:
+            self.fields.append((name, self.field_text(value)))
+            return
         # Browsers show fields of one name as one value in lines.
-        lines = [line.strip(" \t") for line in re.split(_LINE_ENDS, text(told))]
+        lines = [line.strip(" \t") for line in re.split(_LINE_ENDS, value)]
         lines = [line for line in lines if line] or [""]
         if len(lines) > 1:
             self.cost(costs.SPLIT)

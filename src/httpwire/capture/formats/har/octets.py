@@ -64,6 +64,10 @@ def of_text(told: str, content_type: bytes, size: int, *, counted: bool = False)
 
 def of_base64(told: str) -> bytes | None:
     """The octets of base64, in lines or with the letters of URLs, too; None where it is none."""
+    try:
+        return binascii.a2b_base64(told, strict_mode=True)
+    except ValueError:
+        pass
     letters = re.sub(r"[\r\n\t =]+", "", told.translate({0x2D: "+", 0x5F: "/"}))
     try:
         return binascii.a2b_base64(letters + "=" * (-len(letters) % 4), strict_mode=True)

@@ -33,7 +33,7 @@ _SKIPPED = frozenset((costs.BAD_FIELDS, costs.BAD_CONTENT))
 
 def read(source: Source, sink: Sink, toll: Toll) -> None:
     """Give the exchanges of the HAR in `source` to `sink`. Raises RecordingBroken, RecordingUnreadable, SaveFailed."""
-    for _, entry in Scanner(source).entries():
+    for entry in Scanner(source).entries():
         _read_entry(mapping(entry), sink, toll)
 
 

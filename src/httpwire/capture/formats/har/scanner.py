@@ -1,7 +1,7 @@
 """JSON of any size, read from its beginning to its end: the items of one array at a time.
 
-In: a Source. Out: the items of the arrays at "log"."entries", each parsed by itself and with its
-offset; all else is passed over without being held. What is in memory is one item, and a block.
+In: a Source. Out: the items of the arrays at "log"."entries", each parsed by itself;
+all else is passed over without being held. What is in memory is one item, and a block.
 Raises RecordingBroken with the offset of the octet where the text stops being JSON.
 """
 
@@ -71,8 +71,8 @@ class Scanner:
         """The offset of the octet that comes next."""
         return self._offset_of(self._at)
 
-    def entries(self) -> Iterator[tuple[int, object]]:
-        """The items of log.entries, each with the offset where it begins.
+    def entries(self) -> Iterator[object]:
+        """The items of log.entries.
 
         Raises RecordingUnreadable where this is no JSON object, or has no such array."""
         if self._next() != "{":
@@ -102,7 +102,6 @@ class Scanner:
         self._at += 1
         character = self._next()
         while character != "}":
-            start = self.offset
             name = self._value(_NAME) if character == '"' else None
             if not isinstance(name, str) or self._next() != ":":
                 raise self._fault()
@@ -110,19 +109,18 @@ class Scanner:
             if not self._next():
                 raise self._fault()
             yield name
-            character = self._separator("}", start)
+            character = self._separator("}")
         self._at += 1
 
-    def _items(self) -> Iterator[tuple[int, object]]:
+    def _items(self) -> Iterator[object]:
         self._at += 1
         character = self._next()
         while character != "]":
-            start = self.offset
-            yield start, self._value(LARGEST)
-            character = self._separator("]", start)
+            yield self._value(LARGEST)
+            character = self._separator("]")
         self._at += 1
 
-    def _separator(self, closing: str, start: int) -> str:
+    def _separator(self, closing: str) -> str:
         """Take the comma between two items; gives what comes then."""
         character = self._next()
         if character == closing:
@@ -132,7 +130,7 @@ class Scanner:
         self._at += 1
         character = self._next()
         if character == closing or not character:  # a comma at the end is for nothing
-            raise self._fault() if character else self._source.broken(_CUT_OUTSIDE, max(start, self.offset))
+            raise self._fault()
         return character
 
     def _fault(self) -> Exception:

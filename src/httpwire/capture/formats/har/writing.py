@@ -6,12 +6,11 @@ What a HAR has no place for is told to the toll, once for each exchange.
 
 from __future__ import annotations
 
-import json
 import re
 
 from httpwire import __version__
 from httpwire.capture.formats.har import costs
-from httpwire.capture.formats.har.content import Body
+from httpwire.capture.formats.har.content import Body, as_json
 from httpwire.capture.formats.har.cookies import cookies_of, set_cookies_of
 from httpwire.capture.formats.har.messages import head_of
 from httpwire.capture.formats.har.octets import STILL_CODED
@@ -27,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from httpwire.capture.raw import Outgoing
     from httpwire.capture.store.capture import Capture
     from httpwire.capture.store.entry import Entry
     from httpwire.capture.toll import Toll
@@ -45,7 +45,7 @@ def write(capture: Capture, entries: Iterable[Entry], output: Output, toll: Toll
     """Write the exchanges `entries` of `capture`. Raises SaveFailed, RecordingUnreadable, RecordingBroken."""
     log = {"version": "1.2", "creator": {"name": "httpwire", "version": __version__}}
     pieces = _Pieces(output)
-    pieces.add('{"log": ' + json.dumps(log)[:-1] + ', "entries": [')
+    pieces.add('{"log": ' + as_json(log)[:-1] + ', "entries": [')
     separator = "\n"
     for entry in entries:
         told = _Exchange(capture, entry, toll).told()
@@ -82,15 +82,60 @@ def _json(value: object) -> Iterator[str]:
     """The pieces of `value` as JSON."""
     if isinstance(value, Body):
         yield from value.json()
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and _holds_body(value):
         separator = "{"
         for name, member in value.items():
-            yield f"{separator}{json.dumps(name)}: "
+            yield f"{separator}{as_json(name)}: "
             yield from _json(member)
             separator = ", "
-        yield "}" if value else "{}"
+        yield "}"
     else:
-        yield json.dumps(value, ensure_ascii=False)
+        yield as_json(value)
+
+
+def _holds_body(value: object) -> bool:
+    return isinstance(value, Body) or (isinstance(value, dict) and any(map(_holds_body, value.values())))
+
+
+class _Side:
+    """A message and its fields, which are read once."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.fields = message.fields
+        self._values: dict[bytes, list[bytes]] = {}
+        for field in self.fields:
+            self._values.setdefault(field.name.lower(), []).append(field.value)
+
+    def values(self, name: bytes) -> list[bytes]:
+        return self._values.get(name, [])
+
+    def value(self, name: bytes) -> bytes:
+        return self._values[name][0] if name in self._values else b""
+
+    def body(self, source: Outgoing) -> Body:
+        return Body(self.message, source, self.value(b"content-type"), self.values(b"content-encoding"))
+
+    @property
+    def listed(self) -> list[dict[str, str]]:
+        """The fields as a HAR lists them."""
+        return [{"name": _text(field.name), "value": _text(field.value)} for field in self.fields]
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether a HAR's names and values give the octets of the head."""
+        head = self.message.head
+        if head is None:
+            return False
+        line = head.line
+        if self.message.direction is Direction.RESPONSE:
+            first = b"%s %d %s" % (line.version, line.status, line.reason)
+        else:
+            first = b"%s %s %s" % (line.method, line.target, line.version)
+            usual = line.target.startswith(b"/") or line.target == b"*" or line.method == b"CONNECT"
+            if not usual or b"#" in line.target:
+                return False
+        return head.raw == head_of(first, [(field.name, field.value) for field in self.fields])
 
 
 class _Exchange:
@@ -115,13 +160,14 @@ class _Exchange:
             return None
         answered = self._capture.octets(entry, Direction.RESPONSE)
         interim, response, rest = self._responses(Reading(answered, Direction.RESPONSE, [request.method]))
-        self._lose_of(request, response, interim=interim, rest=rest or request.stop < asked.octets)
+        sides = [_Side(message) for message in (request, response) if message]
+        self._lose_of(sides, interim=interim, rest=rest or request.stop < asked.octets)
         started, time, timings = self._times()
         told: Told = {
             "startedDateTime": moment(started),
             "time": time,
-            "request": self._request(request, Body(request, asked)),
-            "response": self._response(response, Body(response, answered)) if response else _nothing(),
+            "request": self._request(sides[0], sides[0].body(asked)),
+            "response": self._response(sides[1], sides[1].body(answered)) if response else _nothing(),
             "cache": {},
             "timings": timings,
         }
@@ -144,27 +190,27 @@ class _Exchange:
                 final = message
         return interim, final, rest
 
-    def _lose_of(self, request: Message, response: Message | None, *, interim: int, rest: bool) -> None:
+    def _lose_of(self, sides: list[_Side], *, interim: int, rest: bool) -> None:
         toll, facts = self._toll, self._facts
         toll.lose(SEGMENT_TIMES)
         if facts.client or facts.server:
             toll.lose(ADDRESSES)
         if facts.tls and any(facts.tls[:3]):
             toll.lose(TLS_FACTS)
-        messages = [message for message in (request, response) if message]
+        messages = [side.message for side in sides]
         if interim:
             toll.lose(costs.INTERIM)
         if any(message.trailers for message in messages):
             toll.lose(costs.TRAILERS)
         if any(message.chunks for message in messages):
             toll.lose(costs.CHUNKS)
-        if not all(_is_usual(message) for message in messages):
+        if not all(side.is_usual for side in sides):
             toll.lose(costs.HEAD_OCTETS)
         if rest or any(message.framing and message.framing.kind is Kind.UNDECIDABLE for message in messages):
             toll.lose(costs.OUTSIDE)
         if any(m.framing and m.framing.kind is Kind.TUNNEL and m.content_start < m.stop for m in messages):
             toll.lose(costs.SWITCHED)
-        if not response:
+        if len(sides) < 2:
             toll.lose(NO_ANSWER)
         elif not self._entry.complete:
             toll.lose(costs.CUT)
@@ -175,21 +221,20 @@ class _Exchange:
         elif body.left_coded:
             self._toll.lose(costs.LEFT_CODED)
 
-    def _request(self, request: Message, body: Body) -> Told:
-        url = self._url(request)
+    def _request(self, side: _Side, body: Body) -> Told:
+        request, url = side.message, self._url(side)
         told: Told = {
             "method": _text(request.method),
             "url": url,
             "httpVersion": _text(request.head.line.version) if request.head else "",
-            "cookies": cookies_of(request.values(b"cookie")),
-            "headers": _fields(request),
+            "cookies": cookies_of(side.values(b"cookie")),
+            "headers": side.listed,
             "queryString": _query(url),
             "headersSize": request.content_start - request.start,
             "bodySize": body.on_wire,
         }
         if body.on_wire:
-            kind = _text(b"".join(request.values(b"content-type")[:1]))
-            post: Told = {"mimeType": kind, "params": [], "text": body}
+            post: Told = {"mimeType": _text(side.value(b"content-type")), "params": [], "text": body}
             if not body.text:
                 post["_encoding"] = "base64"  # a HAR 1.2 has no member for it here
             if body.left_coded:
@@ -198,12 +243,13 @@ class _Exchange:
         self._lose_coding(body)
         return told
 
-    def _response(self, response: Message, body: Body) -> Told:
+    def _response(self, side: _Side, body: Body) -> Told:
+        response = side.message
         line = response.head.line if response.head else None
         content: Told = {"size": body.octets}
         if body.decoded:
             content["compression"] = body.octets - body.on_wire
-        content["mimeType"] = _text(b"".join(response.values(b"content-type")[:1]))
+        content["mimeType"] = _text(side.value(b"content-type"))
         content["text"] = body
         if not body.text:
             content["encoding"] = "base64"
@@ -214,23 +260,23 @@ class _Exchange:
             "status": response.status,
             "statusText": _text(response.reason),
             "httpVersion": _text(line.version) if line else "",
-            "cookies": set_cookies_of(response.values(b"set-cookie")),
-            "headers": _fields(response),
-            "redirectURL": _text(b"".join(response.values(b"location")[:1])),
+            "cookies": set_cookies_of(side.values(b"set-cookie")),
+            "headers": side.listed,
+            "redirectURL": _text(side.value(b"location")),
             "headersSize": response.content_start - response.start,
             "bodySize": body.on_wire,
             "content": content,
         }
 
-    def _url(self, request: Message) -> str:
+    def _url(self, side: _Side) -> str:
         """What was asked for: RFC 9110 7.1."""
-        target = request.target
+        request, target = side.message, side.message.target
         if re.match(_ABSOLUTE, target):
             return _text(target)
         scheme = b"https" if self._facts.secure else b"http"
         if request.method == b"CONNECT":
             return _text(b"%s://%s" % (scheme, target))
-        host = _host(request, self._facts)
+        host = _host(side.value(b"host"), self._facts)
         if target == b"*":
             return _text(b"%s://%s" % (scheme, host))
         return _text(b"%s://%s%s%s" % (scheme, host, b"" if target.startswith(b"/") else b"/", target))
@@ -280,35 +326,12 @@ def _text(octets: bytes) -> str:
     return octets.decode("latin-1")
 
 
-def _fields(message: Message) -> list[dict[str, str]]:
-    return [{"name": _text(field.name), "value": _text(field.value)} for field in message.fields]
-
-
-def _is_usual(message: Message) -> bool:
-    """Whether a HAR's names and values give the octets of the head."""
-    head = message.head
-    if head is None:
-        return False
-    line = head.line
-    if message.direction is Direction.RESPONSE:
-        first = b"%s %d %s" % (line.version, line.status, line.reason)
-    else:
-        first = b"%s %s %s" % (line.method, line.target, line.version)
-        usual = line.target.startswith(b"/") or line.target == b"*" or line.method == b"CONNECT"
-        if not usual or b"#" in line.target:
-            return False
-    return head.raw == head_of(first, [(field.name, field.value) for field in message.fields])
-
-
-def _host(request: Message, facts: ConnectionFacts) -> bytes:
-    for host in request.values(b"host")[:1]:
+def _host(named: bytes, facts: ConnectionFacts) -> bytes:
+    """The host that was asked: as the request names it, or else as the connection is known."""
+    asked = facts.target.rpartition("://")[2].partition("/")[0]
+    for host in (named, asked.encode("ascii", "replace"), facts.server.encode("ascii", "replace")):
         if grammar.HOST.fullmatch(host):
             return host
-    asked = facts.target.rpartition("://")[2].partition("/")[0]
-    for told in (asked, facts.server):
-        octets = told.encode("ascii", "replace")
-        if grammar.HOST.fullmatch(octets):
-            return octets
     return b"host.invalid"
 
 
