@@ -150,6 +150,7 @@ class Conversation:
         self._awaiting: deque[_Open] = deque()  # no final response yet
         self._early: _Open | None = None  # answered before its head was out
         self._begun_ns: int | None = None  # when the octets of the next request began
+        self._came_ns: int | None = None  # when the last octets came
         self.answered = 0  #: how many final responses have ended
         self.opened = 0  #: how many exchanges have begun
         self._extra: list[Span] = []
@@ -222,6 +223,7 @@ class Conversation:
         if direction is Direction.REQUEST:
             self._sent(self._requests.skip(count), at_ns)
         else:
+            self._came_ns = at_ns
             self._received(self._responses.skip(count), at_ns)
 
     def sent(self, data: bytes | memoryview, at_ns: int) -> None:
@@ -236,6 +238,7 @@ class Conversation:
 
     def received(self, data: bytes | memoryview, at_ns: int) -> None:
         """Octets came in, at `at_ns`."""
+        self._came_ns = at_ns
         events = self._responses.feed(data)
         if self._awaiting and self._awaiting[0].times[2] is None:
             self._awaiting[0].times[2] = at_ns
@@ -245,7 +248,7 @@ class Conversation:
         """No more octets will come in: the peer closed, or (`cut`) they stopped for another reason."""
         if not self.opened and self._requests.offset:
             self._open()  # octets that show no request were sent all the same
-        self._received(self._responses.feed_eof(cut=cut), None)
+        self._received(self._responses.feed_eof(cut=cut), self._came_ns)
 
     @property
     def _underway(self) -> bool:
@@ -301,7 +304,7 @@ class Conversation:
                     continue
                 self._awaiting.popleft()
                 current.response = event
-                current.times[3] = at_ns
+                current.times[3] = at_ns if event.complete else None
                 self.answered += event.complete
                 if self._awaiting and event.stop < self._responses.offset:
                     self._awaiting[0].times[2] = at_ns  # its first octets came along
