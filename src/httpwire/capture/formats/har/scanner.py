@@ -140,6 +140,7 @@ class Scanner:
         """Take the value that begins here, of at most so many characters."""
         decoder = _DECODER
         while True:
+            start = self._at
             try:
                 value, end = decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
@@ -148,10 +149,11 @@ class Scanner:
                     raise self._source.broken(_NOT_JSON, self._offset_of(error.pos)) from error
                 if len(self._text) - self._at > most:
                     raise self._source.broken(_LARGE) from error
-                if not self._more():
-                    whole = self._text[error.pos :].strip() and not error.msg.startswith("Unterminated")
-                    place = self._offset_of(error.pos if whole else self._at)
-                    raise self._source.broken(_NOT_JSON if whole else _CUT, place) from error
+                if not self._more():  # what is held begins with this value now
+                    fault = error.pos - start
+                    more = self._text[fault:].strip() and not error.msg.startswith("Unterminated")
+                    why, fault = (_NOT_JSON, fault) if more else (_CUT, 0)
+                    raise self._source.broken(why, self._offset_of(fault)) from error
             except ValueError:
                 decoder = _PATIENT
             except RecursionError as error:
