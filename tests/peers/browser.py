@@ -66,7 +66,7 @@ class Chromium:
         self._tells = tells
         self._number = 0
         self._unread = b""
-        self._events: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []  #: what it told since the last page was asked for
         self._session = ""
         [page] = [
             target["targetId"]
@@ -84,7 +84,7 @@ class Chromium:
             message["sessionId"] = self._session
         os.write(self._told, json.dumps(message).encode() + b"\0")
         while (answer := self._read(method)).get("id") != self._number:
-            self._events.append(answer)
+            self.events.append(answer)
         assert "result" in answer, answer
         return dict(answer["result"])
 
@@ -101,12 +101,12 @@ class Chromium:
     @contextmanager
     def loading(self) -> Iterator[None]:
         """What is done inside loads a page: it is there at the end."""
-        self._events = []
+        self.events = []
         yield
         deadline = time.monotonic() + _SECONDS
-        while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             assert time.monotonic() < deadline, "the page does not come"
-            self._events.append(self._read("the page"))
+            self.events.append(self._read("the page"))
 
     def open(self, url: str) -> str:
         """Go to `url`; gives the error that Chromium shows, if it shows one."""
