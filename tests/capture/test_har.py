@@ -333,6 +333,13 @@ def test_a_websocket_ends_with_the_change_of_protocol(read: Callable[..., Read])
     assert done.costs == {"lost": {"har-switched": 1}}
 
 
+@pytest.mark.parametrize(
+    ("told", "status"), [(404, 404), ("404", 404), (404.0, 404), (0, 0), (-1, 0), (99, 0), (1000, 0), (True, 0), ("+40", 0)]
+)
+def test_a_status_is_three_digits(told: object, status: int, read: Callable[..., Read]) -> None:
+    assert read(entry(response={"status": told})).exchanges[0].entry.status == status
+
+
 def test_what_was_blocked_or_came_from_a_cache(read: Callable[..., Read]) -> None:
     nothing = {"status": 0, "statusText": "", "httpVersion": "", "_error": "net::ERR_BLOCKED_BY_CLIENT"}
     done = read(
@@ -651,7 +658,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     [one] = told["log"]["entries"]
     assert told["log"]["creator"] == {"name": "httpwire", "version": __version__}
     assert one == {
-        "startedDateTime": "2024-05-06T07:08:09.123456Z",
+        "startedDateTime": "2024-05-06T07:08:09.123456789Z",
         "time": 6.0,
         "request": {
             "method": "POST",
@@ -678,7 +685,7 @@ def test_what_is_written(tmp_path: Path) -> None:
                     "name": "s",
                     "value": "1",
                     "path": "/",
-                    "expires": "2015-10-21T07:28:00.000000Z",
+                    "expires": "2015-10-21T07:28:00.000Z",
                     "httpOnly": True,
                     "secure": True,
                 }
@@ -748,11 +755,11 @@ def test_a_connection_that_was_made_for_it_is_in_its_timings(tmp_path: Path) -> 
 
     first, second = json.loads(written(path)[0])["log"]["entries"]
 
-    assert first["startedDateTime"] == "1970-01-01T00:00:05.000000Z"
+    assert first["startedDateTime"] == "1970-01-01T00:00:05.000Z"
     spans = {"blocked": 2.0, "dns": -1, "connect": 8.0, "ssl": 5.0, "send": 0.0, "wait": 7.0, "receive": 0.0}
     assert first["timings"] == spans
     assert first["time"] == 17.0
-    assert second["startedDateTime"] == "1970-01-01T00:00:05.050000Z"
+    assert second["startedDateTime"] == "1970-01-01T00:00:05.050Z"
     assert second["timings"]["connect"] == -1
     assert first["connection"] == second["connection"]
 
@@ -899,8 +906,7 @@ def test_a_capture_comes_back_from_a_har(
     assert not after.entry.findings
     assert bool(after.facts.tls) is secure
     assert after.facts.server == ("127.0.0.1:443" if secure else "127.0.0.1:80")
-    assert abs(after.entry.began_ns - before.entry.began_ns) < 1000
-    for name in ("request_ns", "response_ns", "ended_ns"):
+    for name in ("began_ns", "request_ns", "response_ns", "ended_ns"):
         assert getattr(after.entry, name) == getattr(before.entry, name)
 
 

@@ -44,7 +44,7 @@ def count(value: object) -> int:
 
 def status_of(value: object) -> int:
     """The status code; 0 where there is none."""
-    digits = text(value)
+    digits = text(int(value) if isinstance(value, float) and value.is_integer() else value)
     return int(digits) if re.fullmatch(r"[1-9][0-9]{2}", digits) else 0
 
 
@@ -73,11 +73,13 @@ def moment_ns(value: object) -> int | None:
 
 
 def moment(ns: int) -> str:
-    """`ns` since 1970 as ISO 8601 writes it, to the microsecond."""
-    from datetime import UTC, datetime, timedelta
+    """`ns` since 1970 as ISO 8601 writes it, to the millisecond or as much finer as it is."""
+    from datetime import datetime, timedelta
 
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
-    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    seconds, fraction = divmod(ns, 1_000_000_000)
+    digits = f"{fraction:09d}"
+    at = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # UTC, as all here
+    return f"{at.isoformat()}.{digits[:3]}{digits[3:].rstrip('0')}Z"
 
 
 def octets(text: str) -> bytes:
