@@ -1,0 +1,27 @@
+"""WARC files: how they are recognised, read and written.
+
+In: a Source, or exchanges of a capture. Out: connections and events in a Sink, or a file of records. The octets of every
+request and response are the same on both sides.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from httpwire.capture.formats.warc.octets import GZIP
+from httpwire.capture.formats.warc.reading import ORIGIN as NAME
+from httpwire.capture.formats.warc.reading import read
+
+__all__ = ["ENDINGS", "NAME", "read", "recognises"]
+
+ENDINGS = (".warc", ".warc.gz")
+
+
+def recognises(first: bytes) -> bool:
+    """Whether a file that begins with these octets is a WARC file, plain or gzip."""
+    if first.startswith(GZIP):
+        try:
+            first = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(first, 64)
+        except zlib.error:
+            return False
+    return first.startswith(b"WARC/")

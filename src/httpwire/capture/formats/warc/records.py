@@ -1,0 +1,157 @@
+"""WARC records (ISO 28500, WARC 1.0 and 1.1, and the drafts 0.17 and 0.18 before them).
+
+In: Octets. Out: each Record: what its header says that matters here, and its block, which is read in pieces by
+whoever wants it. The header is parsed by warcio; warcio never sees the block, whose HTTP fields it would
+write anew. Faults of the framing are raised with their place; the rest of a header is read as far as it makes sense.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from io import BytesIO
+
+from warcio.statusandheaders import StatusAndHeadersParser
+
+from httpwire.capture.formats.warc.digests import Check, Digest
+from httpwire.language import N_
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpwire.capture.formats.warc.octets import Octets
+    from httpwire.capture.source import Source
+
+VERSIONS = ("WARC/1.1", "WARC/1.0", "WARC/0.18", "WARC/0.17")
+_SIGNATURE = b"WARC/"
+_VERSION = re.compile(rb"WARC/(?:1\.[01]|0\.1[78])[ \t]*\r?\n")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9})[0-9]*)?(?:Z|\+00:?00)?")
+_LAST_YEAR = "2262"  # ns since 1970 are more than 63 bits
+_AHEAD = 256 << 10  # octets of a block that come in its first piece: its HTTP header is among them
+_PARSER = StatusAndHeadersParser(VERSIONS)
+
+
+class Record:
+    """One record. `kind` is its WARC-Type in lower case; `fields` are the last values of its fields, by their names in
+    lower case; `name` is its WARC-Record-ID, `concurrent` are those of the records it is concurrent to; `offset` is where
+    it begins.
+
+    `pieces` gives the octets of its block, and is to be read to its end; `digest_failed` tells then whether a digest
+    does not agree with them."""
+
+    __slots__ = ("_octets", "_source", "concurrent", "digest_failed", "fields", "kind", "length", "name", "offset")
+
+    def __init__(self, source: Source, octets: Octets, offset: int) -> None:
+        """Read its header. Raises RecordingBroken, RecordingUnreadable."""
+        self._source = source
+        self._octets = octets
+        self.offset = offset
+        self.digest_failed = False
+        self.concurrent: list[str] = []
+        fields: dict[str, str] = {}
+        for name, value in _PARSER.parse(BytesIO(octets.header())).headers:
+            lower = name.lower()
+            if lower == "warc-concurrent-to":
+                self.concurrent.append(value)
+            elif lower == "warc-protocol" and lower in fields:
+                value = f"{fields[lower]},{value}"
+            fields[lower] = value
+        self.fields = fields
+        self.kind = fields.get("warc-type", "").lower()
+        self.name = fields.get("warc-record-id", "")
+        length = fields.get("content-length", "")
+        if not _LENGTH.fullmatch(length):
+            raise source.broken(N_("a record has no valid Content-Length"), offset)
+        self.length = int(length)
+
+    @property
+    def uri(self) -> str:
+        """WARC-Target-URI; WARC 1.0 has it in angle brackets."""
+        return self.fields.get("warc-target-uri", "").removeprefix("<").removesuffix(">")
+
+    @property
+    def at_ns(self) -> int:
+        """WARC-Date as ns since 1970, UTC; 0 where there is none that makes sense."""
+        return moment(self.fields.get("warc-date", ""))
+
+    @property
+    def media_type(self) -> str:
+        """Content-Type in lower case, without parameters."""
+        return self.fields.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def truncated(self) -> bool:
+        return "warc-truncated" in self.fields
+
+    @property
+    def segment(self) -> str:
+        """WARC-Segment-Number; empty for a whole record."""
+        return self.fields.get("warc-segment-number", "")
+
+    def peek(self) -> bytes:
+        """The first octets of its block: all of a small one. Raises RecordingBroken, RecordingUnreadable."""
+        return self._octets.peek(min(self.length, _AHEAD))
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its block. Raises RecordingBroken, RecordingUnreadable; where it ends too early, after what is there."""
+        check = self._check()
+        left = self.length
+        self._octets.hold(min(left, _AHEAD))
+        while left:
+            piece = self._octets.take(left)
+            if not piece:
+                raise self._source.broken(N_("it ends in the middle of a record"), self.offset)
+            left -= len(piece)
+            if check:
+                check.feed(piece)
+            yield piece
+        self.digest_failed = check is not None and not check.passed()
+
+    def skip(self) -> None:
+        """Pass over its block, whose octets nobody wants. Raises RecordingBroken, RecordingUnreadable."""
+        left = self.length
+        while left:
+            piece = self._octets.take(left)
+            if not piece:
+                raise self._source.broken(N_("it ends in the middle of a record"), self.offset)
+            left -= len(piece)
+
+    def _check(self) -> Check | None:
+        """A revisit's digests are often those of the record it stands for, and a segment's that of the whole payload."""
+        fields = self.fields
+        if self.kind == "revisit":
+            return None
+        whole = fields.get("warc-block-digest")
+        payload = None if self.segment else fields.get("warc-payload-digest")
+        block = Digest.of(whole) if whole else None
+        content = Digest.of(payload) if payload else None
+        return Check(block, content) if block or content else None
+
+
+def records(source: Source, octets: Octets) -> Iterator[Record]:
+    """The records in order; each one's block is to be read before the next is asked for. Raises RecordingBroken,
+    RecordingUnreadable."""
+    while octets.pass_blank_lines():
+        offset = octets.offset
+        start = octets.peek(32)
+        if not _VERSION.match(start):
+            known = start.startswith(_SIGNATURE)
+            why = N_("a record is of a version of WARC that is not known") if known else N_("no record begins here")
+            raise source.broken(why, offset)
+        yield Record(source, octets, offset)
+
+
+@lru_cache(64)
+def moment(text: str) -> int:
+    """A WARC-Date (W3C date and time, with up to nine digits of a second's fraction) as ns since 1970; else 0."""
+    found = _DATE.fullmatch(text)
+    if not found or not "1970" <= text[:4] < _LAST_YEAR:
+        return 0
+    try:
+        seconds = int(datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return 0
+    return seconds * 1_000_000_000 + int((found[2] or "").ljust(9, "0"))
