@@ -36,35 +36,41 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNKED = re.compile(rb"\ntransfer-encoding[ \t]*:[^\n]*chunked", re.IGNORECASE)
 
 
-class Digest:
-    """One that is expected: `made` makes its hash, `agrees` compares."""
+class _Digest:
+    """One that is expected, and the hash of what has come."""
 
-    __slots__ = ("_value", "made")
+    __slots__ = ("_written", "hash", "made")
 
-    def __init__(self, made: Callable[..., _Hash], value: bytes) -> None:
+    def __init__(self, made: Callable[..., _Hash], written: str) -> None:
         self.made = made
-        self._value = value
+        self.hash = made()
+        self._written = written
 
-    @classmethod
-    def of(cls, text: str) -> Digest | None:
-        """None where `text` is in no way known here."""
-        name, _, written = text.partition(":")
-        made = _ALGORITHMS.get(name.strip().lower().replace("-", ""))
-        value = _value(written.strip().rstrip("="), made().digest_size) if made else None
-        return cls(made, value) if made and value is not None else None
+    @property
+    def agrees(self) -> bool:
+        return self.is_of(self.hash)
 
-    def agrees(self, hashed: _Hash) -> bool:
-        return hashed.digest() == self._value
+    def is_of(self, hashed: _Hash) -> bool:
+        """Whether it is what `hashed` gives. One that is written in no known way says nothing."""
+        value = _value(self._written, hashed.digest_size)
+        return value is None or value == hashed.digest()
+
+
+def _expected(text: str) -> _Digest | None:
+    """None where the algorithm is not known here."""
+    name, _, written = text.partition(":")
+    made = _ALGORITHMS.get(name) or _ALGORITHMS.get(name.strip().lower().replace("-", ""))
+    return _Digest(made, written.strip().rstrip("=")) if made else None
 
 
 def _value(text: str, size: int) -> bytes | None:
     """The `size` octets that `text` stands for; its length tells how it is written."""
     bits = size * 8
     length = len(text)
-    if length == size * 2 and _HEX.fullmatch(text):
-        return bytes.fromhex(text)
     if length == -(-bits // 5) and _BASE32.fullmatch(text):
         return (int(text.upper().translate(_DIGITS), 32) >> length * 5 - bits).to_bytes(size, "big")
+    if length == size * 2 and _HEX.fullmatch(text):
+        return bytes.fromhex(text)
     text = text.translate(_URL_SAFE)
     if length == -(-bits // 6) and _BASE64.fullmatch(text):
         return b64decode(text + "=" * (-length % 4))
@@ -72,47 +78,50 @@ def _value(text: str, size: int) -> bytes | None:
 
 
 class Check:
-    """The digests of one record: `feed` its octets in order, the first block with the whole HTTP header."""
+    """The digests of one record, as its header writes them, empty where there is none. `feed` its octets in order, the
+    first piece with the whole HTTP header; `passed` tells whether nothing contradicts them."""
 
-    __slots__ = ("_block", "_head", "_payload", "_unchunked", "_whole")
+    __slots__ = ("_begun", "_block", "_payload", "_unchunked")
 
-    def __init__(self, block: Digest | None, payload: Digest | None) -> None:
-        self._whole = (block, block.made()) if block else None
-        self._payload = (payload, payload.made()) if payload else None
+    def __init__(self, block: str, payload: str) -> None:
+        self._block = _expected(block) if block else None
+        self._payload = _expected(payload) if payload else None
         self._unchunked: _Unchunked | None = None
-        self._head = True
+        self._begun = False
 
     def feed(self, octets: bytes) -> None:
-        if self._whole:
-            self._whole[1].update(octets)
-        if not self._payload:
+        if self._block:
+            self._block.hash.update(octets)
+        payload = self._payload
+        if not payload:
             return
-        if self._head:
-            self._head = False
+        view = memoryview(octets)
+        if not self._begun:
+            self._begun = True
             end = _HEAD_END.search(octets)
             if not end:
                 self._payload = None  # so large a header, or none: what the payload is, is anyone's guess
                 return
             if _CHUNKED.search(octets, 0, end.end()):
-                self._unchunked = _Unchunked(self._payload[0].made())
-            payload = memoryview(octets)[end.end() :]
-        else:
-            payload = memoryview(octets)
-        self._payload[1].update(payload)
+                self._unchunked = _Unchunked(payload.made())
+            view = view[end.end() :]
+        payload.hash.update(view)
         if self._unchunked:
-            self._unchunked.feed(payload)
+            self._unchunked.feed(view)
 
+    @property
     def passed(self) -> bool:
-        """Whether nothing contradicts the octets."""
-        if self._whole and not self._whole[0].agrees(self._whole[1]):
+        if self._block and not self._block.agrees:
             return False
-        if not self._payload or self._payload[0].agrees(self._payload[1]):
+        payload = self._payload
+        if not payload or not self._begun or payload.agrees:
             return True
-        return self._unchunked is not None and self._payload[0].agrees(self._unchunked.hash)
+        return self._unchunked is not None and payload.is_of(self._unchunked.hash)
 
 
 class _Unchunked:
-    """Hashes content that is given in chunks. It is read only when more than one block has come, or when asked for."""
+    """Hashes content that is given in chunks. The last piece is read when it is asked for: most have one,
+    and agree without."""
 
     def __init__(self, hashed: _Hash) -> None:
         self._hash = hashed

@@ -10,7 +10,7 @@ from httpwire.errors import SaveFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from tempfile import _TemporaryFileWrapper
+    from io import BufferedRandom
 
 _SMALL = 1 << 20
 _BLOCK = 1 << 20
@@ -23,7 +23,7 @@ class Held:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._file: _TemporaryFileWrapper[bytes] | None = None
+        self._file: BufferedRandom | None = None
         self.octets = 0
 
     def add(self, piece: bytes) -> None:
@@ -36,7 +36,7 @@ class Held:
             if self._file is None:
                 import tempfile
 
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as what it holds
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as this
                 self._file.writelines(self._pieces)
                 self._pieces.clear()
             self._file.write(piece)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from httpwire.capture.source import Source
 
 GZIP = b"\x1f\x8b"
-_BLOCK = 1 << 20  # octets of a plain file that are taken at once, and to which a member is inflated at once
+_BLOCK = 128 << 10  # octets of a plain file that are taken at once, and to which a member is inflated at once
 _FIRST = 16 << 10  # octets of a gzip member that are shown to zlib at first: what it does not take, it copies
 _LARGEST = 256 << 10  # of a long member, later
 _HEADER = 1 << 20  # octets of a record's header
@@ -40,7 +40,7 @@ class Octets:
         return self._source.offset - len(self._held) + self._at
 
     def take(self, most: int) -> bytes:
-        """The next octets, at most so many and never more than a mebibyte; none at the end. Raises RecordingBroken,
+        """The next octets, at most so many and never many; none at the end. Raises RecordingBroken,
         RecordingUnreadable, as all that follow."""
         if self._at == len(self._held) and not self._more():
             return b""
@@ -167,7 +167,7 @@ class Inflated(Octets):
         octets: list[bytes] = []
         taken = 0
         try:
-            for taken in range(len(shown)):  # noqa: B007  # it tells where the fault was
+            for taken in range(len(shown)):  # it tells where the fault was
                 octets.append(member.decompress(shown[taken : taken + 1]))
         except zlib.error:
             pass

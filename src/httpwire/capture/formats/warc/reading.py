@@ -85,8 +85,8 @@ class _Exchange:
         "connection",
         "first_ns",
         "interim",
-        "records",
         "reconstructed",
+        "records",
         "request",
         "response",
         "segment",
@@ -347,9 +347,8 @@ def _ends(exchange: _Exchange) -> tuple[str, str, TlsFacts | None]:
         return "", "", None
     scheme, host, port = found[1].lower(), found[2], found[3] or _PORTS[found[1].lower()]
     address = exchange.said("warc-ip-address")
-    if not _ADDRESS.fullmatch(address):
-        server = ""
-    else:
+    server = ""
+    if _ADDRESS.fullmatch(address):
         server = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     tls = _tls_of(exchange) if scheme == "https" else None
     return server, f"{scheme}://{host}:{port}", tls

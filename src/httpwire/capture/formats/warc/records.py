@@ -1,8 +1,9 @@
 """WARC records (ISO 28500, WARC 1.0 and 1.1, and the drafts 0.17 and 0.18 before them).
 
 In: Octets. Out: each Record: what its header says that matters here, and its block, which is read in pieces by
-whoever wants it. The header is parsed by warcio; warcio never sees the block, whose HTTP fields it would
-write anew. Faults of the framing are raised with their place; the rest of a header is read as far as it makes sense.
+whoever wants it. A header is read as warcio reads it (a test holds one against the other), in a fifth of its time and
+with bounds; what warcio makes of a block is not wanted: it would write its HTTP fields anew. Faults of the framing
+are raised with their place; the rest of a header is taken as far as it makes sense.
 """
 
 from __future__ import annotations
@@ -10,11 +11,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import BytesIO
 
-from warcio.statusandheaders import StatusAndHeadersParser
-
-from httpwire.capture.formats.warc.digests import Check, Digest
+from httpwire.capture.formats.warc.digests import Check
 from httpwire.language import N_
 
 TYPE_CHECKING = False
@@ -24,20 +22,22 @@ if TYPE_CHECKING:
     from httpwire.capture.formats.warc.octets import Octets
     from httpwire.capture.source import Source
 
-VERSIONS = ("WARC/1.1", "WARC/1.0", "WARC/0.18", "WARC/0.17")
 _SIGNATURE = b"WARC/"
 _VERSION = re.compile(rb"WARC/(?:1\.[01]|0\.1[78])[ \t]*\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9})[0-9]*)?(?:Z|\+00:?00)?")
+_FIELD = re.compile(r"\n([^:\n]*):[ \t]*([^\n]*)")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_CONCURRENT = "warc-concurrent-to"
+_PROTOCOL = "warc-protocol"
 _LAST_YEAR = "2262"  # ns since 1970 are more than 63 bits
 _AHEAD = 256 << 10  # octets of a block that come in its first piece: its HTTP header is among them
-_PARSER = StatusAndHeadersParser(VERSIONS)
 
 
 class Record:
-    """One record. `kind` is its WARC-Type in lower case; `fields` are the last values of its fields, by their names in
-    lower case; `name` is its WARC-Record-ID, `concurrent` are those of the records it is concurrent to; `offset` is where
-    it begins.
+    """One record. `kind` is its WARC-Type in lower case; `fields` are the first values of its fields, by their names in
+    lower case; `name` is its WARC-Record-ID, `concurrent` are those of the records it is concurrent to; `offset` is
+    where it begins.
 
     `pieces` gives the octets of its block, and is to be read to its end; `digest_failed` tells then whether a digest
     does not agree with them."""
@@ -50,16 +50,8 @@ class Record:
         self._octets = octets
         self.offset = offset
         self.digest_failed = False
-        self.concurrent: list[str] = []
-        fields: dict[str, str] = {}
-        for name, value in _PARSER.parse(BytesIO(octets.header())).headers:
-            lower = name.lower()
-            if lower == "warc-concurrent-to":
-                self.concurrent.append(value)
-            elif lower == "warc-protocol" and lower in fields:
-                value = f"{fields[lower]},{value}"
-            fields[lower] = value
-        self.fields = fields
+        self.fields, self.concurrent = fields_of(octets.header())
+        fields = self.fields
         self.kind = fields.get("warc-type", "").lower()
         self.name = fields.get("warc-record-id", "")
         length = fields.get("content-length", "")
@@ -108,7 +100,7 @@ class Record:
             if check:
                 check.feed(piece)
             yield piece
-        self.digest_failed = check is not None and not check.passed()
+        self.digest_failed = check is not None and not check.passed
 
     def skip(self) -> None:
         """Pass over its block, whose octets nobody wants. Raises RecordingBroken, RecordingUnreadable."""
@@ -120,15 +112,13 @@ class Record:
             left -= len(piece)
 
     def _check(self) -> Check | None:
-        """A revisit's digests are often those of the record it stands for, and a segment's that of the whole payload."""
+        """A revisit's digests are often those of the record it stands for, a segment's that of the whole payload."""
         fields = self.fields
         if self.kind == "revisit":
             return None
-        whole = fields.get("warc-block-digest")
-        payload = None if self.segment else fields.get("warc-payload-digest")
-        block = Digest.of(whole) if whole else None
-        content = Digest.of(payload) if payload else None
-        return Check(block, content) if block or content else None
+        block = fields.get("warc-block-digest", "")
+        payload = "" if "warc-segment-number" in fields else fields.get("warc-payload-digest", "")
+        return Check(block, payload) if block or payload else None
 
 
 def records(source: Source, octets: Octets) -> Iterator[Record]:
@@ -142,6 +132,26 @@ def records(source: Source, octets: Octets) -> Iterator[Record]:
             why = N_("a record is of a version of WARC that is not known") if known else N_("no record begins here")
             raise source.broken(why, offset)
         yield Record(source, octets, offset)
+
+
+def fields_of(header: bytes) -> tuple[dict[str, str], list[str]]:
+    """The fields of a record's header, by their names in lower case, and the values of all WARC-Concurrent-To. Of other
+    fields the first value counts, but those of WARC-Protocol are joined by commas."""
+    try:
+        text = header.decode()
+    except UnicodeDecodeError:
+        text = header.decode("latin-1")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    pairs = [(name.rstrip().lower(), value.rstrip()) for name, value in _FIELD.findall(text)]
+    fields = dict(pairs)
+    concurrent: list[str] = []
+    if _CONCURRENT in fields:
+        concurrent = [value for name, value in pairs if name == _CONCURRENT]
+    if len(fields) < len(pairs):
+        fields = dict(reversed(pairs))
+        fields[_PROTOCOL] = ",".join(value for name, value in pairs if name == _PROTOCOL)
+    return fields, concurrent
 
 
 @lru_cache(64)
