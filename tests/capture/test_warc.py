@@ -21,19 +21,6 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
 from warcio.statusandheaders import StatusAndHeadersParser
 
-from capture.warc_files import (
-    REQUEST,
-    RESPONSE,
-    URI,
-    Seen,
-    Written,
-    compressed,
-    exchanges,
-    imported,
-    pair,
-    read,
-    record,
-)
 from httpwire.capture.formats.warc import costs
 from httpwire.capture.formats.warc import format as warc
 from httpwire.capture.formats.warc.records import fields_of, moment
@@ -43,9 +30,24 @@ from httpwire.capture.source import Source
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import ADDRESSES, CONNECTIONS, SEGMENT_TIMES, Toll
-from httpwire.capture.traffic import SOME_TLS, ConnectionFacts, Sink, put_exchange
+from httpwire.capture.traffic import SOME_TLS, ConnectionFacts, put_exchange
 from httpwire.errors import RecordingBroken, RecordingUnreadable
 from httpwire.wire.element import Direction
+from warc_files import (
+    REQUEST,
+    RESPONSE,
+    Written,
+    compressed,
+    exchanges,
+    imported,
+    pair,
+    read,
+    record,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from httpwire.capture.traffic import Sink
 
 PAIR = (REQUEST, RESPONSE)
 INFO = record("warcinfo", b"software: Wget/1.21\r\n", "Content-Type: application/warc-fields")
@@ -438,7 +440,8 @@ def test_what_follows_the_last_gzip_member(tmp_path: Path) -> None:
     data = compressed([A_REQUEST, A_RESPONSE])
     seen, _, error = read(tmp_path / "a.warc.gz", data + b"garbage")
     assert isinstance(error, RecordingBroken)
-    assert error.facts == {"path": str(tmp_path / "a.warc.gz"), "offset": len(data), "why": "it goes on as no gzip"}
+    why = "what follows the last compressed record is no gzip"
+    assert error.facts == {"path": str(tmp_path / "a.warc.gz"), "offset": len(data), "why": why}
     assert seen.exchanges == [PAIR]
 
 
@@ -482,7 +485,7 @@ def test_cut_anywhere(data: bytes, tmp_path: Path) -> None:
     assert before == sum(len(asked) + len(answer) for asked, answer in whole.exchanges)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from([b"".join(SMALL), compressed(SMALL)]), st.data())
 def test_flipped_bits(data: bytes, draw: st.DataObject) -> None:
     octets = bytearray(data)
@@ -493,7 +496,7 @@ def test_flipped_bits(data: bytes, draw: st.DataObject) -> None:
         assert error is None or isinstance(error, (RecordingBroken, RecordingUnreadable))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.binary(max_size=300))
 def test_any_octets_behind_the_signature(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -523,7 +526,7 @@ class Counting:
 
 @pytest.mark.parametrize("request_first", [True, False])
 def test_a_bomb_streams(tmp_path: Path, *, request_first: bool) -> None:
-    size = 256 << 20
+    size = 64 << 20
     head = b"HTTP/1.1 200 OK\r\n\r\n"
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     start = record("response", head, "WARC-Record-ID: <urn:a>", f"Content-Length: {size + len(head)}")
@@ -542,7 +545,7 @@ def test_a_bomb_streams(tmp_path: Path, *, request_first: bool) -> None:
     finally:
         tracemalloc.stop()
     assert sink.octets > size
-    assert peak < 24 << 20
+    assert peak < 8 << 20
 
 
 # Record headers, as warcio reads them
@@ -615,7 +618,7 @@ WARC-Record-ID: <urn:uuid:00000000-0000-4000-8000-000000000001>\r
 WARC-Date: 2025-06-15T15:06:40.000000001Z\r
 WARC-Block-Digest: sha1:%(info)s\r
 Content-Type: application/warc-fields\r
-Content-Length: 138\r
+Content-Length: 142\r
 \r
 software: httpwire\r
 format: WARC File Format 1.1\r
@@ -694,7 +697,7 @@ def test_interim_responses_have_records_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(data)
     parsed = [(r.rec_type, r.http_headers.statusline) for r in ArchiveIterator(io.BytesIO(data)) if r.http_headers]
     assert parsed[-1] == ("response", "200 OK")
-    assert len(parsed) == 4
+    assert [each.rec_type for each in ArchiveIterator(io.BytesIO(data))][1:] == ["request"] + ["response"] * 3
     seen, _, _ = read(tmp_path / "a.warc")
     assert seen.exchanges == [(REQUEST, answers)]
 
@@ -799,9 +802,9 @@ class _Checked:
         self.verbose = True
 
 
-@settings(max_examples=150)
-@given(st.lists(st.tuples(OCTETS, OCTETS), min_size=1, max_size=4), st.booleans())
-def test_there_and_back(pairs: list[tuple[bytes, bytes]], compress: bool) -> None:
+@settings(max_examples=50)
+@given(pairs=st.lists(st.tuples(OCTETS, OCTETS), min_size=1, max_size=4), compress=st.booleans())
+def test_there_and_back(*, pairs: list[tuple[bytes, bytes]], compress: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Appender(str(folder / "a.hwire")) as sink:
@@ -829,9 +832,3 @@ def test_large_messages_go_both_ways_in_pieces(tmp_path: Path) -> None:
         data, _ = converted(tmp_path / "a.hwire", compress=compress)
         (tmp_path / "a.warc").write_bytes(data)
         assert imported(tmp_path / "a.warc", tmp_path / f"{compress}.hwire") == exchanges(tmp_path / "a.hwire")
-
-
-def test_what_was_seen_is_a_sink() -> None:
-    sink: Sink = Seen()
-    assert sink.open(FACTS) == 1
-    assert URI.startswith("http")

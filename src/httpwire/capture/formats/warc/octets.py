@@ -157,7 +157,7 @@ class Inflated(Octets):
             octets = member.decompress(shown, _BLOCK)
         except zlib.error:
             return self._rescue(shown, before or zlib.decompressobj(16 + zlib.MAX_WBITS))
-        self._from += len(shown) - len(member.unconsumed_tail) - len(member.unused_data)
+        self._from += len(shown) - len(member.unused_data if member.eof else member.unconsumed_tail)
         if member.eof:
             self._member = None
         return octets
@@ -171,8 +171,11 @@ class Inflated(Octets):
                 octets.append(member.decompress(shown[taken : taken + 1]))
         except zlib.error:
             pass
-        self._from += taken
-        self._fault = N_("its compressed data is damaged") if any(octets) or taken > 3 else N_("it goes on as no gzip")
+        if self._reached + taken < self._began + len(GZIP):
+            self._fault = N_("what follows the last compressed record is no gzip")
+        else:
+            self._from += taken
+            self._fault = N_("its compressed data is damaged")
         return b"".join(octets)
 
 

@@ -14,6 +14,7 @@ from httpwire.capture.formats.warc import costs
 from httpwire.capture.formats.warc.held import Held
 from httpwire.capture.formats.warc.octets import octets_of
 from httpwire.capture.formats.warc.records import records
+from httpwire.capture.formats.warc.uris import SCHEMES, parts_of, server_of
 from httpwire.capture.model import Ending, EventKind, TlsFacts
 from httpwire.capture.traffic import SOME_TLS, ConnectionFacts
 from httpwire.errors import RecordingBroken, RecordingUnreadable
@@ -38,11 +39,6 @@ _UNTYPED = ("", "application/octet-stream")
 _MESSAGE = re.compile(rb"HTTP/[0-9]|[!-~]{1,32} [^\r\n]{1,8192} HTTP/[0-9]")
 _INTERIM = re.compile(rb"[\r\n]*HTTP/1\.[01] +1(?!01)[0-9][0-9]")
 _OURS = re.compile(rb"(?:\A|\n)software:[ \t]*httpwire\b", re.IGNORECASE)
-_URI = re.compile(
-    r"(https?)://(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/?#:@\[\]]*)(?::([0-9]{1,5}))?(?=[/?#]|\Z)", re.IGNORECASE
-)
-_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
-_PORTS = {"http": "80", "https": "443"}
 _HEAD_END = re.compile(rb"\n\r?\n")
 _REWRITTEN = re.compile(
     rb"\nx-(?:crawl|orig|archive-orig)-(?:content-encoding|transfer-encoding|content-length)[ \t]*:", re.IGNORECASE
@@ -185,7 +181,7 @@ class _Exchanges:
         if found is None or not self._goes_on(found, record):
             self._end()
             found = self._counterpart(record)
-            if found is None or (found.answered and not found.interim):
+            if found is None or (found.answered and not found.interim and not self._ours):
                 found = self._wait()
         if record.kind == "revisit" and _WHOLE not in record.fields.get("warc-profile", ""):
             self._toll.lose(costs.REVISIT)
@@ -335,21 +331,18 @@ def _is_http(record: Record) -> bool:
     media = record.media_type
     if media == _HTTP:
         return True
-    if record.uri.partition(":")[0].lower() not in _PORTS:
+    if record.uri.partition(":")[0].lower() not in SCHEMES:
         return False
     return media in _UNTYPED or bool(_MESSAGE.match(record.peek()))
 
 
 def _ends(exchange: _Exchange) -> tuple[str, str, TlsFacts | None]:
     """The server's address, what was asked for, and TLS, as far as an exchange's records tell."""
-    found = _URI.match(exchange.records[0].uri)
-    if not found:
+    uri = exchange.records[0].uri
+    scheme, host, port = parts_of(uri)
+    if not scheme:
         return "", "", None
-    scheme, host, port = found[1].lower(), found[2], found[3] or _PORTS[found[1].lower()]
-    address = exchange.said("warc-ip-address")
-    server = ""
-    if _ADDRESS.fullmatch(address):
-        server = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    server = server_of(uri, exchange.said("warc-ip-address"))
     tls = _tls_of(exchange) if scheme == "https" else None
     return server, f"{scheme}://{host}:{port}", tls
 

@@ -19,6 +19,7 @@ from warcio.utils import Digester
 from warcio.warcwriter import WARCWriter
 
 from httpwire.capture.formats.warc import costs
+from httpwire.capture.formats.warc.uris import server_of
 from httpwire.capture.model import Ending, EventKind
 from httpwire.capture.toll import ADDRESSES, CONNECTIONS, SEGMENT_TIMES, TLS_FACTS
 from httpwire.wire.element import Direction
@@ -93,8 +94,9 @@ def write(
 
 def _put_exchange(file: _File, capture: Capture, entry: Entry, connection: _Connection, toll: Toll) -> None:
     facts = connection.facts
-    _count(entry, facts, toll, gaps=connection.gaps)
-    fields = [("WARC-Target-URI", uri_of(entry, facts)), *_facts(facts)]
+    uri = uri_of(entry, facts)
+    _count(entry, facts, uri, toll, gaps=connection.gaps)
+    fields = [("WARC-Target-URI", uri), *_facts(facts)]
     concurrent: list[tuple[str, str]] = []
     cut = _TRUNCATED.get(connection.ending, "unspecified")
     request = capture.octets(entry, Direction.REQUEST)
@@ -245,20 +247,20 @@ def _blocks(response: Outgoing, final: int) -> list[_Block]:
         stream = Stream(Direction.RESPONSE)
         stops = [event.stop for event in stream.feed(response.read(0, final)) if isinstance(event, Message)]
     if final < response.octets:
-        if final and final not in stops:
-            stops = [*stops[:-1], final] if stops else [final]
+        if stops and stops[-1] != final:
+            stops[-1] = final  # empty lines
         stops.append(response.octets)
     elif response.octets:
         stops = [*stops[:-1], response.octets]
     return [_Block(response, start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
 
 
-def _count(entry: Entry, facts: ConnectionFacts, toll: Toll, *, gaps: bool) -> None:
+def _count(entry: Entry, facts: ConnectionFacts, uri: str, toll: Toll, *, gaps: bool) -> None:
     """What is lost of an exchange."""
     toll.lose(SEGMENT_TIMES)
     if entry.request_start or entry.response_start:
         toll.lose(CONNECTIONS)
-    if facts.client or (facts.server and not _ADDRESS.fullmatch(facts.server)):
+    if facts.client or (facts.server and facts.server != server_of(uri, _address(facts))):
         toll.lose(ADDRESSES)
     tls = facts.tls
     if tls and (tls.version, tls.cipher) != ("", "") and len(_tls(tls)) < 2:
@@ -273,11 +275,14 @@ def _count(entry: Entry, facts: ConnectionFacts, toll: Toll, *, gaps: bool) -> N
 
 def _facts(facts: ConnectionFacts) -> list[tuple[str, str]]:
     """The fields that tell of the connection."""
-    fields = []
-    address = _ADDRESS.fullmatch(facts.server)
-    if address:
-        fields.append(("WARC-IP-Address", address[1] or address[2]))
-    return fields + (_tls(facts.tls) if facts.tls else [])
+    address = _address(facts)
+    return ([("WARC-IP-Address", address)] if address else []) + (_tls(facts.tls) if facts.tls else [])
+
+
+def _address(facts: ConnectionFacts) -> str:
+    """The server's address without its port, which is in the URI; empty where it has none."""
+    found = _ADDRESS.fullmatch(facts.server)
+    return (found[1] or found[2]) if found else ""
 
 
 def _tls(tls: TlsFacts) -> list[tuple[str, str]]:
