@@ -129,13 +129,13 @@ class _Run:
         return status
 
     def _list(self) -> None:
-        capture = self._capture
+        capture, tr = self._capture, self._tr
         arrivals = Arrivals(capture, self._query, patience=0 if self._follow else PATIENCE)
         whole, done = capture.index.behind, 0
         while count := capture.index.step():
             done += count
             self._take(arrivals.over(self._looked))
-            self._tell(done, max(done, whole), self._tr("reading what is new in the capture"))
+            self._tell(done, max(done, whole), tr("reading what is new in the capture"))
         self._take(arrivals.over(self._looked) if self._follow else arrivals.rest(self._looked))
         self._write()
         self._console.draw("")
@@ -150,9 +150,10 @@ class _Run:
 
     def _looked(self, number: int) -> None:
         """All exchanges up to `number` were looked at."""
+        tr = self._tr
         self._soon()
         if time.monotonic() - self._began > _DRAWN and not self._follow:
-            self._tell(number, self._capture.last, self._tr("looking through the exchanges"))
+            self._tell(number, self._capture.last, tr("looking through the exchanges"))
 
     def _tell(self, done: int, whole: int, what: str) -> None:
         if self._console.live and time.monotonic() - self._began > _DRAWN:
@@ -234,9 +235,10 @@ class _Run:
 
     def _nothing(self, whole: int) -> str:
         """Why there is no row."""
-        path = path_of(self._capture.path, self._tr)
+        tr = self._tr
+        path = path_of(self._capture.path, tr)
         if not whole:
-            return self._tr("there is no exchange in {path} yet", path=path)
-        return self._tr.plural(
-            "none of the {n} exchange in {path} fits", "none of the {n} exchanges in {path} fits", whole, path=path
+            return tr("there is no exchange in {path} yet", path=path)
+        return tr.plural(
+            "the {n} exchange in {path} does not fit", "none of the {n} exchanges in {path} fits", whole, path=path
         )

@@ -261,14 +261,14 @@ class _Run:
 
     def _target(self, outgoing: Outgoing) -> Target:
         """Where to connect: where was asked for, or where a captured request was sent before. Raises TargetInvalid."""
-        asked, facts = self._arguments.last("to", DEFAULT_TARGET), outgoing.facts
+        asked, facts, tr = self._arguments.last("to", DEFAULT_TARGET), outgoing.facts, self._tr
         if facts and not self._arguments.has("to"):
             try:
                 target = parse_target(facts.target)
             except TargetInvalid:  # it is not known
                 return parse_target(asked)
-            said = self._tr("to {target}, as it was captured; --to sends it elsewhere", target=printable(str(target)))
-            self._console.lines([(self._tr("note"), said)])
+            said = tr("to {target}, as it was captured; --to sends it elsewhere", target=printable(str(target)))
+            self._console.lines([(tr("note"), said)])
             return target.replace(ignored="")
         return parse_target(asked)
 

@@ -242,7 +242,8 @@ def _page(names: list[str], readings: Iterable[Reading], limit: int, tr: Transla
                 return
             number += 1
             anatomy = anatomy_of(part, reading.source, _shown(limit, reading))
-            yield from page.message(anatomy, reading.source, _glosses(anatomy, everything=True))
+            source = reading.source
+            yield from page.message(anatomy, source.name, _glosses(anatomy, everything=True), source.facts)
     yield from page.foot()
 
 

@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpwire.capture.raw import Outgoing
+    from httpwire.capture.traffic import ConnectionFacts
     from httpwire.views.anatomy import Anatomy, Row
 
 _OCTETS_SHOWN = 64  # in hexadecimal, of one element
@@ -59,12 +59,14 @@ class Page:
         how = tr("Point at any bytes, tap them, or go through them with the arrow keys.")
         yield f"<header><h1>{_text(title)}</h1><p>{_text(how)}</p></header>\n<main>\n"
 
-    def message(self, anatomy: Anatomy, source: Outgoing, glosses: tuple[Gloss, ...]) -> Iterator[str]:
-        """One message of `source` as a section."""
+    def message(
+        self, anatomy: Anatomy, name: str, glosses: tuple[Gloss, ...], facts: ConnectionFacts | None = None
+    ) -> Iterator[str]:
+        """One message as a section; `facts` are those of its connection, where it is of a capture."""
         tr, part = self._tr, anatomy.part
-        where = f"{name_of(source.name, tr)}, {offsets_of(part, tr)}"
+        where = f"{name_of(name, tr)}, {offsets_of(part, tr)}"
         yield f"<section>\n<h2>{_text(kind_of(part, tr))}<small>{_text(where)}</small></h2>\n"
-        if told := origin_told(source.facts, tr):
+        if told := origin_told(facts, tr):
             yield f'<p class="warning"><b>{_text(tr(LABEL))}</b> {_text(told)}</p>\n'
         yield '<div class="rows">\n'
         for row, on_row in islice(zip(anatomy.rows, by_row(anatomy.rows, glosses), strict=True), _ROWS):
