@@ -6,14 +6,14 @@ an Outgoing, read from the file as they are asked for; WireEvents. Others may ap
 
 from __future__ import annotations
 
-import sqlite3
 from heapq import merge
+from itertools import product
 
 from httpwire.capture.model import TlsFacts, WireEvent
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.store.entry import Entry
 from httpwire.capture.store.index import Index
-from httpwire.capture.store.schema import DIRECTIONS, KINDS, broken, open_for_reading
+from httpwire.capture.store.schema import DIRECTIONS, KINDS, Contradiction, open_for_reading, reading
 from httpwire.capture.traffic import ConnectionFacts
 from httpwire.errors import RecordingUnreadable
 from httpwire.language import N_
@@ -31,6 +31,10 @@ _EXCHANGE = (
     "request_content, response_content, began, request_ns, response_ns, ended_ns, method, target, host, status, "
     "type, outcome, rule, findings FROM exchanges"
 )
+#: What the values of a row of exchanges are.
+_TYPES = {
+    (*(int,) * 10, *moments, str, str, str, int, str, str, str, str) for moments in product((int, type(None)), repeat=3)
+}
 _EVENTS = "SELECT id, at, direction, kind, data FROM events WHERE connection = ? AND direction = ? ORDER BY start, id"
 _REACHED = """
 SELECT at, start + length(data) FROM events WHERE connection = ? AND direction = ? AND kind = 0
@@ -53,11 +57,10 @@ class Capture:
         self.path = path
         self.db, self.writable = open_for_reading(path)
         try:
-            self.index = Index(self.db, path, writable=self.writable)
-        except BaseException as error:
+            with reading(self.db, path):
+                self.index = Index(self.db, path, writable=self.writable)
+        except BaseException:
             self.db.close()
-            if isinstance(error, sqlite3.Error):
-                raise broken(path, error) from error
             raise
 
     def __enter__(self) -> Self:
@@ -81,14 +84,16 @@ class Capture:
         if not found:
             why = N_("it lacks a connection of its own")
             raise RecordingUnreadable(path=self.path, why=why, errno=None)
-        return _facts(found)
+        with reading(self.db, self.path):
+            return _facts(found)
 
     def reconstructed(self, connections: Iterable[int]) -> dict[int, ConnectionFacts]:
         """Of these (some hundred) connections those whose octets are not all the wire's, with what is known of them."""
         numbers = tuple(connections)
         asked = f"number IN ({', '.join('?' * len(numbers))})"
         rows = self._rows(f"SELECT * FROM connections WHERE reconstructed != '' AND {asked}", numbers)
-        return {row[0]: _facts(row) for row in rows}
+        with reading(self.db, self.path):
+            return {row[0]: _facts(row) for row in rows}
 
     def connections(self, *, by_time: bool = False) -> Iterator[int]:
         """The numbers of all connections, in order, or in that in which they began."""
@@ -99,9 +104,10 @@ class Capture:
         """What happened on a connection, in order; `at_ns` is ns since it began. Events of kinds that a newer httpwire
         wrote are left out."""
         sides = (self._rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
-        for _, at_ns, direction, kind, data in merge(*sides):
-            if kind in _KINDS:
-                yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
+        with reading(self.db, self.path):
+            for _, at_ns, direction, kind, data in merge(*sides):
+                if kind in _KINDS:
+                    yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
 
     def milestones(self, connection: int) -> Iterator[WireEvent]:
         """What happened on a connection beside its octets, as `events` tells it; no octet is read for it."""
@@ -112,8 +118,11 @@ class Capture:
     def exchanges(self, where: str = "", values: Iterable[object] = ()) -> Iterator[Entry]:
         """The exchanges in order of number, of those for which the SQL expression `where` holds, with its `values`."""
         condition = f" WHERE {where}" if where else ""
-        for row in self._rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
-            yield _entry(row)
+        with reading(self.db, self.path):
+            for row in self._rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
+                if tuple(map(type, row)) not in _TYPES:
+                    raise Contradiction
+                yield Entry(*row[:-1], tuple(row[-1].split()))
 
     def count(self, where: str = "", values: Iterable[object] = ()) -> int:
         """How many exchanges there are, of those for which `where` holds, as in `exchanges`."""
@@ -159,10 +168,8 @@ class Capture:
         return next(self._rows(query, values))[0]
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
-        try:
-            yield from self.db.execute(query, values)  # one by one: a row may have a MiB
-        except sqlite3.Error as error:
-            raise broken(self.path, error) from error
+        with reading(self.db, self.path):
+            yield from self.db.execute(query, values)
 
 
 class _Stored:
@@ -180,6 +187,10 @@ class _Stored:
 
     def read_at(self, offset: int, count: int) -> bytes:
         """What one segment has of the octets from `offset` on. Raises RecordingUnreadable, RecordingBroken."""
+        with reading(self._capture.db, self._capture.path):
+            return self._read_at(offset, count)
+
+    def _read_at(self, offset: int, count: int) -> bytes:
         wanted = self._start + offset
         start, data = self._held
         if not start <= wanted < start + len(data):
@@ -209,7 +220,3 @@ def _facts(row: tuple[Any, ...]) -> ConnectionFacts:
         origin=origin,
         reconstructed=tuple(reconstructed.split()),
     )
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    return Entry(*row[:-1], tuple(row[-1].split()))

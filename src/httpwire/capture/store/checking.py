@@ -10,7 +10,7 @@ import sqlite3
 
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.index import Index
-from httpwire.capture.store.schema import INDEX, broken
+from httpwire.capture.store.schema import INDEX, reading
 from httpwire.language import N_, Sentence
 
 TYPE_CHECKING = False
@@ -27,11 +27,11 @@ ORDER BY number LIMIT 10000
 
 
 def faults(path: str, progress: Callable[[int, int], None] | None = None) -> Iterator[Sentence]:
-    """What is wrong with the capture at `path`: pages that contradict each other, events of no connection, and where its
+    """What is wrong with the capture at `path`: pages that contradict each other, events of no connection, where its
     index is not what its events say. Raises RecordingUnreadable, RecordingBroken."""
     with Capture(path) as capture:
         db = capture.db
-        try:
+        with reading(db, path):
             for (told,) in db.execute(f"PRAGMA integrity_check({_SHOWN})").fetchall():
                 if told != "ok":
                     yield Sentence(N_("SQLite: {what}"), what=" ".join(told.split()))
@@ -39,8 +39,6 @@ def faults(path: str, progress: Callable[[int, int], None] | None = None) -> Ite
                 yield Sentence(N_("there are events of a connection {number} that is not known"), number=number)
             capture.update()
             yield from _differences(db, path, progress)
-        except sqlite3.Error as error:
-            raise broken(path, error) from error
 
 
 def _differences(db: sqlite3.Connection, path: str, progress: Callable[[int, int], None] | None) -> Iterator[Sentence]:

@@ -6,10 +6,9 @@ connection; what octets they have; and the pieces of a segment that are in given
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_right
 
-from httpwire.capture.store.schema import DIRECTIONS, broken
+from httpwire.capture.store.schema import DIRECTIONS, reading
 from httpwire.wire.element import Direction
 from httpwire.wire.record import Record, at
 
@@ -75,14 +74,12 @@ class Chosen:
     def __init__(self, capture: Capture, entries: Iterable[Entry]) -> None:
         """Raises RecordingUnreadable, RecordingBroken."""
         db = self._db = capture.db
-        try:
+        with reading(db, capture.path):
             db.execute("DROP TABLE IF EXISTS temp.chosen")
             db.execute(_TABLE)
             db.executemany("INSERT OR IGNORE INTO chosen VALUES (?, ?)", ((e.number, e.connection) for e in entries))
             db.execute(_BY_CONNECTION)
             counts = db.execute("SELECT count(*), count(DISTINCT connection) FROM chosen").fetchone()
-        except sqlite3.Error as error:
-            raise broken(capture.path, error) from error
         self.exchanges: int = counts[0]
         self.connections: int = counts[1]
 

@@ -7,11 +7,10 @@ events that this version does not know are copied, too.
 
 from __future__ import annotations
 
-import sqlite3
 from heapq import merge
 
 from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
-from httpwire.capture.store.schema import broken
+from httpwire.capture.store.schema import DIRECTIONS, Contradiction, reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 _EVENTS = "SELECT connection, direction, kind, at, start, data FROM events ORDER BY id"
 _BARE = "SELECT number FROM connections WHERE number NOT IN (SELECT connection FROM events) ORDER BY number"
 _SEGMENT, _END = 0, 5  # of schema.KINDS
+_SIDES = frozenset(DIRECTIONS.values())
 
 
 class Original:
@@ -39,15 +39,17 @@ class Original:
 
     @property
     def events(self) -> int:
-        """How many events it has, at most."""
-        return int(self.capture.db.execute("SELECT max(id) FROM events").fetchone()[0] or 0)
+        """How many events it has, at most. Raises RecordingUnreadable, RecordingBroken."""
+        return int(self.capture.ask("SELECT max(id) FROM events") or 0)
 
     def told(self, which: int) -> Iterator[Told]:
         """Its events. Raises RecordingUnreadable, RecordingBroken."""
         moment = 0
-        try:
+        with reading(self.capture.db, self.capture.path):
             for connection, direction, kind, at_ns, start, data in self.capture.db.execute(_EVENTS):
                 began = self._began[connection] if connection in self._began else self._begin(connection)
+                if direction not in _SIDES or type(data) is not bytes:
+                    raise Contradiction
                 if began is not None:
                     moment = max(moment, began + at_ns)
                     if kind == _SEGMENT and self._chosen and direction in SIDES:
@@ -60,8 +62,6 @@ class Original:
             if not self._chosen:
                 for (connection,) in self.capture.db.execute(_BARE).fetchall():
                     yield moment, which, connection, 0, -1, 0, b""
-        except sqlite3.Error as error:
-            raise broken(self.capture.path, error) from error
 
     def _begin(self, connection: int) -> int | None:
         found = self.capture.db.execute("SELECT began FROM connections WHERE number = ?", (connection,)).fetchone()

@@ -14,7 +14,7 @@ from collections import deque
 
 from httpwire.capture.answers import asked_of
 from httpwire.capture.model import Ending
-from httpwire.capture.store.schema import INDEX, asked_for, broken, make_index, writing
+from httpwire.capture.store.schema import INDEX, Contradiction, asked_for, make_index, reading, writing
 from httpwire.wire.deviations import TLS_TRUNCATED
 from httpwire.wire.element import Direction
 from httpwire.wire.exchange import Conversation, Exchange
@@ -125,14 +125,12 @@ class Index:
         """Read some of the events that are new; gives how many there were, 0 when all are read.
 
         Raises RecordingUnreadable, RecordingBroken."""
-        try:
+        with reading(self._db, self._path):
             return self._read_some()
-        except sqlite3.Error as error:
-            raise broken(self._path, error) from error
 
     def rebuild(self) -> None:
-        """Forget all of it; `update` makes it again."""
-        with writing(self._db):
+        """Forget all of it; `update` makes it again. Raises RecordingUnreadable, RecordingBroken."""
+        with reading(self._db, self._path), writing(self._db):
             for table in ("exchanges", "voids", "resume"):
                 self._db.execute(f"DELETE FROM {table}")
             self._db.execute("UPDATE progress SET indexed = 0, generation = generation + 1, next = 1")
@@ -187,6 +185,8 @@ class Index:
             self._at = progress
             self._next = self._db.execute("SELECT next FROM progress").fetchone()[0]
         rows = self._db.execute(_NEW, (self._at[0],)).fetchall()
+        if rows and rows[-1][0] <= self._at[0]:
+            raise Contradiction
         for event, connection, direction, kind, at, start, size, data in rows:
             state = self._open.get(connection) or self._begin(connection)
             if state is None:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 
 from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
-from httpwire.capture.store.schema import broken, why_failed, writing
+from httpwire.capture.store.schema import reading, why_failed, writing
 from httpwire.errors import OutputUnwritable, SaveFailed
 from httpwire.language import N_
 from httpwire.wire.element import Direction
@@ -68,13 +68,11 @@ def remove(capture: Capture, entries: Iterable[Entry]) -> Removed:
     if not chosen.exchanges:
         return Removed(0, (), 0, 0, copies=False)
     removal = _Removal(capture, chosen)
-    try:
+    with reading(capture.db, capture.path):
         capture.db.execute("PRAGMA secure_delete = ON")
         with writing(capture.db):
             capture.update()
             removal.take_out()
-    except sqlite3.Error as error:
-        raise broken(capture.path, error) from error
     return Removed(removal.exchanges, removal.runs, removal.connections, removal.under_way, copies=_write_anew(capture))
 
 

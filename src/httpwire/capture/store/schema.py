@@ -264,6 +264,55 @@ class writing:  # noqa: N801  # used as a statement
             self._db.execute("ROLLBACK")
 
 
+class reading:  # noqa: N801  # used as a statement
+    """What is read in it comes from the capture `db` at `path`, of which the octets may be anything.
+
+    Raises RecordingBroken, RecordingUnreadable for what SQLite says, and for values that nobody would have written."""
+
+    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+        self._db = db
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *rest: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise broken(self._path, error) from error
+        if isinstance(error, _OF_VALUES) and not _sound(self._db):
+            raise broken(self._path, Contradiction()) from error
+
+
+class Contradiction(sqlite3.DatabaseError):
+    """What SQLite does not notice."""
+
+    sqlite_errorname = "SQLITE_CORRUPT"
+
+    def __init__(self, what: str = "database disk image is malformed") -> None:
+        super().__init__(what)
+
+
+#: What a value of a wrong type or size leads to.
+_OF_VALUES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def _sound(db: sqlite3.Connection) -> bool:
+    """Whether the file has values where they belong."""
+    try:
+        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            return False
+        if db.execute("SELECT 1 FROM events WHERE direction NOT IN (0, 1, 2) OR start < 0 LIMIT 1").fetchone():
+            return False
+        for table in ("connections", "events", *INDEX):
+            for _, name, kind, needed, _, _ in db.execute(f"PRAGMA table_info({table})").fetchall():
+                wrong = f"typeof({name}) != '{kind.lower()}'" + ("" if needed else f" AND {name} IS NOT NULL")
+                if db.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone():
+                    return False
+        return bool(db.execute("SELECT count(*) = 1 FROM progress").fetchone()[0])
+    except sqlite3.Error:
+        return False
+
+
 def broken(path: str, error: sqlite3.Error) -> RecordingBroken | RecordingUnreadable:
     """What to raise where reading a capture failed."""
     if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
