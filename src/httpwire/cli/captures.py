@@ -77,8 +77,8 @@ class Work:
         status = of_error(self.error) if self.error else self.status
         self.console.lines([*self.lines, *toll_lines(self.toll, self.tr), *self.last])
         if self.error:
-            error, tr = self.error, self.tr
-            self.console.failure([error.sentence(tr), *self.kept(), error.advice(tr)])
+            kept = list(self.kept())
+            self.console.failure([self.error.sentence(self.tr), *(kept or [self.error.advice(self.tr)])])
         if self.json:
             self._say_json(status)
         return status
@@ -98,9 +98,15 @@ class Work:
         query = Query(filters)  # what is wrong with it is told before anything is read
         if asked in ("", "hwire") and names_exchanges(name):
             capture, picked = open_capture(name)
+            query = Query([*picked, *filters]) if picked else query
             with capture:
-                capture.index.update(self.meter(self.tr("reading the exchanges")))
-                yield capture, Query([*picked, *filters]) if picked else query
+                self.update(capture)
+                if not isinstance(self.error, RecordingBroken):
+                    yield capture, query
+                    return
+                # What SQLite finds octets by may be damaged where they are not: they are read in order.
+                with self._salvaged(capture, beside) as saved:
+                    yield saved, query
             return
         with self.given(name, asked, keylog) as given, temporary_folder(beside) as folder:
             path = os.path.join(folder, "a.hwire")
@@ -110,8 +116,32 @@ class Work:
             else:
                 given.copy_to(path)
             with Capture(path) as capture:
-                capture.index.update(self.meter(self.tr("reading the exchanges")))
+                self.update(capture)
                 yield capture, query
+
+    @contextlib.contextmanager
+    def _salvaged(self, capture: Capture, beside: str) -> Iterator[Capture]:
+        """What can be read of a damaged capture, in one of its own."""
+        with temporary_folder(beside) as folder:
+            path = os.path.join(folder, "a.hwire")
+            with Appender(path) as sink:
+                self.copy([Original(capture)], sink)
+            with Capture(path) as saved:
+                self.update(saved)
+                yield saved
+
+    def update(self, capture: Capture) -> None:
+        """Bring the index of what is read up to date, as far as it can be read. Raises RecordingUnreadable."""
+        try:
+            capture.index.update(self.meter(self.tr("reading the exchanges")))
+        except RecordingBroken as error:
+            self.error = error
+
+    def copy(self, originals: list[Original], sink: Appender) -> None:
+        """Append `originals` to `sink`, as far as they can be read. Raises RecordingUnreadable, SaveFailed."""
+        copy(originals, sink, self.meter(self.tr("copying")))
+        for original in originals:
+            self.error = self.error or original.error
 
     @contextlib.contextmanager
     def given(self, name: str, asked: str, keylog: str = "") -> Iterator[Input]:
@@ -139,7 +169,7 @@ class Work:
                 path = os.path.join(folder, "a.hwire")
                 given.copy_to(path)
                 with Capture(path) as capture:
-                    copy([Original(capture)], sink)
+                    self.copy([Original(capture)], sink)
         except RecordingBroken as error:
             self.error = error
 

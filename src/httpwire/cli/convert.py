@@ -17,7 +17,7 @@ from httpwire.capture.named import names_exchanges
 from httpwire.capture.raw import BLOCK, Saving, descriptor_of, same_file
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.chosen import Chosen
-from httpwire.capture.store.copying import Original, copy
+from httpwire.capture.store.copying import Original
 from httpwire.capture.store.signature import is_capture
 from httpwire.capture.store.writing import Appender
 from httpwire.cli.captures import JSON, QUIET, Work, operands, temporary_folder
@@ -110,7 +110,7 @@ class _Convert(Work):
             with self._source() as (capture, query):
                 chosen = Chosen(capture, query.find(capture)) if query.asks else None
                 with self._new_capture() as sink:
-                    copy([Original(capture, chosen)], sink, self.meter(self.tr("copying")))
+                    self.copy([Original(capture, chosen)], sink)
         else:
             with self.given(self._in, self._asked, self._keylog) as given, self._new_capture() as sink:
                 self.bring_in(given, sink, self._keylog)

@@ -5,7 +5,6 @@ In: arguments. Out: the capture with a new index, or what is wrong with it; the 
 
 from __future__ import annotations
 
-import os
 import sys
 
 from httpwire.capture.store.capture import Capture
@@ -13,7 +12,7 @@ from httpwire.cli.captures import JSON, QUIET, Work, operands
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.status import ExitStatus
-from httpwire.errors import OutputUnwritable, UsageError
+from httpwire.errors import UsageError
 from httpwire.language import N_, Translator
 from httpwire.views.toll import exchanges_of
 
@@ -61,8 +60,7 @@ class _Index(Work):
             self._check()
             return
         with Capture(self._path) as capture:
-            if not capture.writable:
-                raise OutputUnwritable(path=self._path, why=os.strerror(13), errno=13)
+            capture.check_writable()
             capture.index.rebuild()
             capture.index.update(self.meter(self.tr("reading the exchanges")))
             exchanges = capture.ask("SELECT count(*) FROM exchanges")

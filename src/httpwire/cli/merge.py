@@ -13,7 +13,7 @@ import sys
 from httpwire.capture.raw import descriptor_of, same_file
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.chosen import Chosen
-from httpwire.capture.store.copying import Original, copy
+from httpwire.capture.store.copying import Original
 from httpwire.capture.store.signature import names_capture
 from httpwire.capture.store.writing import Appender
 from httpwire.cli.captures import JSON, QUIET, Work, operands
@@ -85,7 +85,7 @@ class _Merge(Work):
             with Appender(self._out) as sink:
                 self._sink = sink
                 before = 0 if made else self._exchanges()
-                copy(originals, sink, self.meter(self.tr("copying")))
+                self.copy(originals, sink)
         self._count(self._exchanges() - before)
 
     def _exchanges(self) -> int:

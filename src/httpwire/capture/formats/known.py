@@ -10,6 +10,8 @@ from importlib import import_module
 from httpwire.capture import toll
 from httpwire.capture.store import signature
 from httpwire.capture.toll import Cost
+from httpwire.errors import UsageError
+from httpwire.language import N_
 from httpwire.wire.record import Record, at
 
 TYPE_CHECKING = False
@@ -21,31 +23,34 @@ GZIP = b"\x1f\x8b"
 
 
 class Format(Record):
-    """A format called `name`; `endings` are those of its files, `module` reads and writes it (none: the capture
-    itself); `reads` and `writes` say in which directions."""
+    """A format called `name`; `endings` are those of its files, `module` reads and writes it (none: it is the capture
+    itself)."""
 
     __slots__ = ()
-    FIELDS = ("name", "endings", "module", "reads", "writes")
+    FIELDS = ("name", "endings", "module")
     name: str = at(0)
     endings: tuple[str, ...] = at(1)
     module: str = at(2)
-    reads: bool = at(3)
-    writes: bool = at(4)
 
-    def __new__(
-        cls, name: str, endings: tuple[str, ...], module: str, *, reads: bool = True, writes: bool = True
-    ) -> Format:
-        return tuple.__new__(cls, (name, endings, module, reads, writes))
+    def __new__(cls, name: str, endings: tuple[str, ...], module: str) -> Format:
+        return tuple.__new__(cls, (name, endings, module))
 
     def load(self, way: str) -> ModuleType:
-        """Its module that has the function `way`: "read" (beside which "recognises" is) or "write"."""
-        return import_module(_ELSEWHERE.get((self.name, way), self.module))
+        """Its module that has the function `way`: "read" or "write".
+
+        Raises UsageError where it goes one way only."""
+        module = import_module(_ELSEWHERE.get((self.name, way), self.module))
+        if not hasattr(module, way):
+            read, written = N_("{format} can't be read, only written"), N_("{format} can't be written, only read")
+            raise UsageError(read if way == "read" else written, format=self.name)
+        return module
 
     def recognises(self, first: bytes) -> bool:
         """Whether a file that begins with `first` (up to 4096 octets) is of this format."""
         if not self.module:
             return signature.recognises(first)
-        return bool(self.load("read").recognises(first))
+        recognises = getattr(import_module(self.module), "recognises", None)
+        return bool(recognises and recognises(first))
 
 
 CAPTURE = Format("hwire", (signature.ENDING,), "")
@@ -82,7 +87,7 @@ def by_content(first: bytes, likely: Format | None = None) -> Format | None:
     """The format of a file that begins with `first` (up to 4096 octets), also compressed by gzip; the `likely` one is
     asked first. None where no format knows it."""
     seen = unpacked(first) if first.startswith(GZIP) else first
-    asked = [known for known in (likely, *FORMATS) if known and known.reads]
+    asked = [known for known in (likely, *FORMATS) if known]
     return next((known for known in asked if known.recognises(first) or known.recognises(seen)), None)
 
 

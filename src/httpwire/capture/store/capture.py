@@ -6,6 +6,7 @@ an Outgoing, read from the file as they are asked for; WireEvents. Others may ap
 
 from __future__ import annotations
 
+import os
 from heapq import merge
 from itertools import product
 
@@ -13,9 +14,9 @@ from httpwire.capture.model import TlsFacts, WireEvent
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.store.entry import Entry
 from httpwire.capture.store.index import Index
-from httpwire.capture.store.schema import DIRECTIONS, KINDS, Contradiction, open_for_reading, reading
+from httpwire.capture.store.schema import DIRECTIONS, KINDS, Contradiction, damaged, open_for_reading, reading
 from httpwire.capture.traffic import ConnectionFacts
-from httpwire.errors import RecordingUnreadable
+from httpwire.errors import OutputUnwritable, RecordingUnreadable
 from httpwire.language import N_
 from httpwire.wire.element import Direction
 
@@ -55,10 +56,10 @@ class Capture:
     def __init__(self, path: str) -> None:
         """Open it. Raises RecordingUnreadable (no capture, damaged, a newer format)."""
         self.path = path
-        self.db, self.writable = open_for_reading(path)
+        self.db, self.writable, self._whole = open_for_reading(path)
         try:
             with reading(self.db, path):
-                self.index = Index(self.db, path, writable=self.writable)
+                self.index = Index(self.db, path, writable=self.writable, anew=not self._whole)
         except BaseException:
             self.db.close()
             raise
@@ -71,6 +72,13 @@ class Capture:
 
     def close(self) -> None:
         self.db.close()
+
+    def check_writable(self) -> None:
+        """Raises OutputUnwritable where it can't be written, RecordingBroken where a part of the file is gone."""
+        if not self._whole:
+            raise damaged(self.path, N_("a part of it is missing"))
+        if not self.writable:
+            raise OutputUnwritable(path=self.path, why=os.strerror(13), errno=13)
 
     def update(self) -> None:
         """Bring the index up to date with the events, as far as no other process has. What follows sees it.
@@ -169,7 +177,8 @@ class Capture:
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
         with reading(self.db, self.path):
-            yield from self.db.execute(query, values)
+            cursor = self.db.execute(query, values)
+            yield from (row for row in cursor)  # a cursor would be closed with it, perhaps after its database
 
 
 class _Stored:

@@ -11,6 +11,7 @@ from heapq import merge
 
 from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
 from httpwire.capture.store.schema import DIRECTIONS, Contradiction, reading
+from httpwire.errors import RecordingBroken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,14 +37,24 @@ class Original:
         self._chosen = chosen
         self._began: dict[int, int | None] = {}  # of connections that have not ended; None: not to be copied
         self._ranges: dict[tuple[int, int], Ranges] = {}
+        self.error: RecordingBroken | None = None  #: what broke it off
 
     @property
     def events(self) -> int:
-        """How many events it has, at most. Raises RecordingUnreadable, RecordingBroken."""
-        return int(self.capture.ask("SELECT max(id) FROM events") or 0)
+        """How many events it has, at most; 0 where that can't be read."""
+        try:
+            return int(self.capture.ask("SELECT max(id) FROM events") or 0)
+        except RecordingBroken:
+            return 0
 
     def told(self, which: int) -> Iterator[Told]:
-        """Its events. Raises RecordingUnreadable, RecordingBroken."""
+        """Its events, as far as they can be read. Raises RecordingUnreadable."""
+        try:
+            yield from self._told(which)
+        except RecordingBroken as error:
+            self.error = error
+
+    def _told(self, which: int) -> Iterator[Told]:
         moment = 0
         with reading(self.capture.db, self.capture.path):
             for connection, direction, kind, at_ns, start, data in self.capture.db.execute(_EVENTS):
@@ -85,9 +96,8 @@ class Original:
 
 
 def copy(originals: Iterable[Original], sink: Appender, progress: Callable[[int, int], None] | None = None) -> None:
-    """Append `originals` to `sink`; `progress` is told how many events were read, of how many.
-
-    Raises RecordingUnreadable, RecordingBroken, SaveFailed."""
+    """Append `originals` to `sink`; `progress` is told how many events were read, of how many. One that is damaged has
+    an `error` then, and what comes before that is copied. Raises RecordingUnreadable, SaveFailed."""
     all_of_them = list(originals)
     whole = sum(original.events for original in all_of_them) if progress else 0
     numbers: dict[tuple[int, int], int] = {}  # what those that have not ended are called by the sink

@@ -23,6 +23,7 @@ from httpwire.wire.framing import Kind
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from httpwire.wire.head import Head
 
@@ -69,7 +70,8 @@ class _Open:
     def quiet(self) -> bool:
         """Whether nothing is under way, and nothing was told that has to be known until the end."""
         over = self.request_stop == self.sent and self.response_stop == self.received
-        return over and not self.numbers and not self.sent_all and self.ending is Ending.UNSEEN
+        told = self.sent_all or self.ending is not Ending.UNSEEN or self.conversation.extra is not None
+        return over and not self.numbers and not told
 
     def leave_out(self, direction: int, start: int) -> None:
         """The octets of a direction go on at `start`: exchanges that were before it have been removed."""
@@ -184,22 +186,40 @@ class Index:
             self._open.clear()
             self._at = progress
             self._next = self._db.execute("SELECT next FROM progress").fetchone()[0]
-        rows = self._db.execute(_NEW, (self._at[0],)).fetchall()
+        rows: list[tuple[Any, ...]] = []
+        try:
+            rows.extend(self._db.execute(_NEW, (self._at[0],)))
+        except sqlite3.DatabaseError:
+            if not rows:
+                raise
+            # What comes before the damage is read first; the next call meets it again.
         if rows and rows[-1][0] <= self._at[0]:
             raise Contradiction
-        for event, connection, direction, kind, at, start, size, data in rows:
-            state = self._open.get(connection) or self._begin(connection)
-            if state is None:
-                continue
-            self._touched[connection] = state
-            self._take(state, event, direction, kind, at, start, size, data)
-            if kind == _END:
-                self._finish(state)
-            elif state.quiet:
-                state.resume = event, state.sent, state.received, self._number_before(state)
+        done = 0
+        try:
+            for event, connection, *what in rows:
+                self._read_one(event, connection, *what)
+                done = event
+        except sqlite3.DatabaseError:
+            if done:
+                self._commit(done)
+            raise
         if rows:
-            self._commit(rows[-1][0])
+            self._commit(done)
         return len(rows)
+
+    def _read_one(
+        self, event: int, connection: int, direction: int, kind: int, at: int, start: int, size: int, data: bytes | None
+    ) -> None:
+        state = self._open.get(connection) or self._begin(connection)
+        if state is None:
+            return
+        self._touched[connection] = state
+        self._take(state, event, direction, kind, at, start, size, data)
+        if kind == _END:
+            self._finish(state)
+        elif state.quiet:
+            state.resume = event, state.sent, state.received, self._number_before(state)
 
     def _begin(self, connection: int) -> _Open | None:
         """The connection, read up to where the index is. None where the file does not know it."""

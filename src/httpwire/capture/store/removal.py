@@ -8,12 +8,11 @@ no log holds the octets any more.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 
 from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
 from httpwire.capture.store.schema import reading, why_failed, writing
-from httpwire.errors import OutputUnwritable, SaveFailed
+from httpwire.errors import SaveFailed
 from httpwire.language import N_
 from httpwire.wire.element import Direction
 from httpwire.wire.record import Record, at
@@ -62,8 +61,7 @@ def remove(capture: Capture, entries: Iterable[Entry]) -> Removed:
 
     Raises OutputUnwritable, RecordingUnreadable, RecordingBroken (nothing was changed), SaveFailed (they are taken out,
     but the file could not be written anew, and its free pages may hold some of their octets)."""
-    if not capture.writable:
-        raise OutputUnwritable(path=capture.path, why=os.strerror(13), errno=13)
+    capture.check_writable()
     chosen = Chosen(capture, entries)
     if not chosen.exchanges:
         return Removed(0, (), 0, 0, copies=False)

@@ -15,6 +15,7 @@ from httpwire.capture.store.signature import APPLICATION, is_capture
 from httpwire.errors import OutputUnwritable, RecordingBroken, RecordingUnreadable
 from httpwire.language import N_
 from httpwire.wire.element import Direction
+from httpwire.wire.record import Record, at
 
 VERSION = 1
 _PAGE = 8192  # octets: most small messages fit, and large segments take few
@@ -156,13 +157,39 @@ def _be_writer(db: sqlite3.Connection, *, durable: bool) -> None:
     db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
 
-def open_for_reading(path: str) -> tuple[sqlite3.Connection, bool]:
-    """Open the capture at `path`; with whether its index can be written. Raises RecordingUnreadable."""
+class Access(Record):
+    """An open capture `db`. `writable`: its index can be written; `whole`: SQLite finds no fault with its size, so that
+    the index in it can be believed."""
+
+    __slots__ = ()
+    FIELDS = ("db", "writable", "whole")
+    db: sqlite3.Connection = at(0)
+    writable: bool = at(1)
+    whole: bool = at(2)
+
+    def __new__(cls, db: sqlite3.Connection, *, writable: bool, whole: bool = True) -> Access:
+        return tuple.__new__(cls, (db, writable, whole))
+
+
+def open_for_reading(path: str) -> Access:
+    """Open the capture at `path`; what is left of it, where it is damaged. Raises RecordingUnreadable."""
     if not is_capture(path):
         _refuse(path)
+    try:
+        return _open_whole(path)
+    except sqlite3.Error as error:
+        if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
+            raise RecordingUnreadable(path=path, why=why_failed(error, path), errno=None) from error
+    try:
+        return _open_rest(path)
+    except sqlite3.Error as error:
+        raise RecordingUnreadable(path=path, why=why_failed(error, path), errno=None) from error
+
+
+def _open_whole(path: str) -> Access:
     db: sqlite3.Connection | None = None
     try:
-        if os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK):
+        if _may_write(path) and _may_write(os.path.dirname(path) or "."):
             db = _connect(path, "rw")
             writable = True
         else:
@@ -173,15 +200,29 @@ def open_for_reading(path: str) -> tuple[sqlite3.Connection, bool]:
         _be_current(db, path)
         if writable:
             _be_writer(db, durable=False)
-    except sqlite3.Error as error:
-        if db:
-            db.close()
-        raise RecordingUnreadable(path=path, why=why_failed(error, path), errno=None) from error
     except BaseException:
         if db:
             db.close()
         raise
-    return db, writable
+    return Access(db, writable=writable)
+
+
+def _may_write(path: str) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(path, os.W_OK, effective_ids=effective)
+
+
+def _open_rest(path: str) -> Access:
+    """Open a file of which a part is missing: pages that are there can be read."""
+    db = _connect(path, "ro&immutable=1")
+    try:
+        db.execute("PRAGMA writable_schema = ON")  # SQLite then reads a file that is shorter than its header says
+        _be_current(db, path)
+        db.execute("SELECT indexed, generation, next FROM progress")
+    except BaseException:
+        db.close()
+        raise
+    return Access(db, writable=False, whole=False)
 
 
 def _refuse(path: str) -> None:
@@ -317,8 +358,14 @@ def broken(path: str, error: sqlite3.Error) -> RecordingBroken | RecordingUnread
     """What to raise where reading a capture failed."""
     if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         why = N_("its pages contradict each other (SQLite: {what})")
-        return RecordingBroken(N_("{path} is damaged: {why}"), path=path, why=why.format(what=error))
+        return damaged(path, why.format(what=error))
     return RecordingUnreadable(path=path, why=why_failed(error, path), errno=None)
+
+
+def damaged(path: str, why: str) -> RecordingBroken:
+    """That a capture is damaged."""
+    hint = N_("httpwire convert {path} NEW.hwire saves what can be read")
+    return RecordingBroken(N_("{path} is damaged: {why}"), path=path, why=why, hint=hint)
 
 
 def why_failed(error: sqlite3.Error, path: str) -> str:
