@@ -81,7 +81,7 @@ def index_of(path: Path) -> list[Any]:
 
 
 def rows(capture: Capture) -> list[Any]:
-    return capture.db.execute("SELECT * FROM exchanges ORDER BY number").fetchall()
+    return list(capture.db.execute("SELECT * FROM exchanges ORDER BY number"))
 
 
 def rebuilt(path: Path) -> list[Any]:

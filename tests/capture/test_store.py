@@ -205,7 +205,7 @@ def test_what_was_under_way_is_removed_and_said(tmp_path: Path) -> None:
 def _events(path: Path) -> list[Any]:
     query = "SELECT connection, direction, kind, at, start, data FROM events ORDER BY id"
     with Capture(str(path)) as capture:
-        return capture.db.execute(query).fetchall()
+        return list(capture.db.execute(query))
 
 
 def test_a_copy_has_every_event_also_of_a_kind_that_nobody_knows(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from httpwire.api.given import Scripted
 from httpwire.api.serving import Running
 from httpwire.capture.faults import Faults
 from peers.browser import chromium, curl, index_of, kept_as_tapped, running, served_as_tapped, sha256
+from peers.capturing import captured, followed
 from peers.reading import ask, read_answers
 from peers.site import PAGE, Certificates, Site, TlsSite, apache_modules, apache_site, free_port, nginx_site, until
 from peers.tap import Tap
-from peers.test_peer_capture import captured, followed
 from peers.test_peer_curl import ASKED, Seen
 from peers.test_peer_curl import curl as curl_sees
 

@@ -106,12 +106,10 @@ class Index:
     @property
     def behind(self) -> int:
         """How many events were not read yet, at most. Raises RecordingUnreadable, RecordingBroken."""
-        try:
+        with reading(self._db, self._path):
             indexed, _ = self._progress()
             last = self._db.execute("SELECT max(id) FROM events").fetchone()[0] or 0
-        except sqlite3.Error as error:
-            raise broken(self._path, error) from error
-        return int(last - indexed)
+            return int(last - indexed)
 
     def update(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Read the events that are new; `progress` is told how many were read, of how many.

@@ -10,6 +10,7 @@ from httpwire.capture.formats.pcap.decryption import Keys, decrypt
 from httpwire.capture.formats.pcap.flows import NAME
 from httpwire.capture.formats.pcap.packets import GZIP, MAGICS, SECTION, Packets
 from httpwire.capture.formats.pcap.streams import Streams
+from httpwire.capture.formats.pcap.writing import write
 from httpwire.errors import RecordingBroken
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from httpwire.capture.toll import Toll
     from httpwire.capture.traffic import Sink
 
-__all__ = ["ENDINGS", "NAME", "read", "recognises"]
+__all__ = ["ENDINGS", "NAME", "read", "recognises", "write"]
 
 ENDINGS = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
 
