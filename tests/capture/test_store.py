@@ -24,7 +24,7 @@ from httpwire.capture.store.writing import Appender
 from httpwire.capture.traffic import ConnectionFacts, put_exchange
 from httpwire.errors import OutputUnwritable, RecordingBroken, RecordingUnreadable, SaveFailed
 
-_PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)  # why it failed would be sought for minutes
+_PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # why it failed would be sought for minutes
 _EXCHANGES = (
     (get("/plain"), ok()),
     (get("/long"), ok(b"0123456789" * 30)),

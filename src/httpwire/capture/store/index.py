@@ -253,7 +253,7 @@ class Index:
     ) -> None:
         """Read one event."""
         conversation = state.conversation
-        if kind == _SEGMENT:
+        if kind == _SEGMENT and size:
             side = Direction.RESPONSE if direction else Direction.REQUEST
             if start > (state.received if direction else state.sent):
                 state.leave_out(direction, start)
