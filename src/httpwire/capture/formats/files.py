@@ -102,17 +102,18 @@ class _Files:
         self._root = os.path.realpath(folder)
         self._sink = sink
         self._toll = toll
-        self._index = _Index(os.path.join(folder, _INDEX), toll)
+        self._index: _Index | None = None
         self._failure: RecordingUnreadable | None = None
 
     def read_all(self) -> None:
         """Raises RecordingUnreadable, SaveFailed."""
+        beside = (_INDEX, TIMES_ENDING, TIMES_ENDING + PARTIAL)  # no file of messages ends so
         try:
-            names = sorted(os.listdir(self._folder), key=_order)  # noqa: PTH208  # names are all that is wanted
+            found = os.listdir(self._folder)  # noqa: PTH208  # names are all that is wanted
         except OSError as error:
             raise _unreadable(self._folder, error) from error
-        for name in names:
-            if name != _INDEX and not name.endswith((TIMES_ENDING, TIMES_ENDING + PARTIAL)) and self._is_ours(name):
+        for name in sorted((name for name in found if not name.endswith(beside)), key=_order):
+            if self._is_ours(name):
                 request, response = self.pair(name)
                 if not (request or response):
                     self._read_one(name)
@@ -122,7 +123,8 @@ class _Files:
 
     def finish(self) -> None:
         """All that can be read was read. Raises RecordingUnreadable for what can't."""
-        self._index.close()
+        if self._index:
+            self._index.close()
         if self._failure:
             raise self._failure
 
@@ -192,6 +194,7 @@ class _Files:
         asked, answered = self._open(request), self._open(response)
         if not asked and not answered:
             return
+        self._index = self._index or _Index(os.path.join(self._folder, _INDEX), self._toll)
         facts, shared = self._index.facts(request)
         self._charge(facts, shared=shared)
         connection = self._sink.open(facts)

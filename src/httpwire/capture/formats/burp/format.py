@@ -36,7 +36,7 @@ NAME = "burp"
 ENDINGS = (".burp.xml", ".xml")
 
 AS_TEXT = Cost("burp-text", N_("messages that Burp saved as text, not in base64"))
-LINE_ENDS = Cost("burp-line-ends", N_("line ends in heads of such messages"))
+LINE_ENDS = Cost("burp-line-ends", N_("line ends in heads of messages that Burp saved as text"))
 HTTP2 = Cost("burp-http2", N_("messages of HTTP/2, which Burp writes as if they were HTTP/1"))
 TIMES = Cost("burp-times", N_("times more precise than a second, and those of answers"))
 ZONES = Cost("burp-zones", N_("time zones whose abbreviation means several or none"))
