@@ -39,7 +39,9 @@ _TYPES = {
 _EVENTS = "SELECT id, at, direction, kind, data FROM events WHERE connection = ? AND direction = ? ORDER BY start, id"
 _REACHED = """
 SELECT at, start + length(data) FROM events WHERE connection = ? AND direction = ? AND kind = 0
-AND start + length(data) > ? AND start < ? ORDER BY start, id
+AND start + length(data) > ? AND start < ? AND start >= ifnull((
+    SELECT max(start) FROM events WHERE connection = ? AND direction = ? AND kind = 0 AND start <= ?
+), 0) ORDER BY start, id
 """
 _MILESTONES = "SELECT at, direction, kind, data FROM events WHERE connection = ? AND kind <> 0 ORDER BY id"
 _FROM = """
@@ -161,7 +163,7 @@ class Capture:
         out_ns = entry.began_ns - began_ns + (entry.request_ns or 0)
         found: list[tuple[float, int]] = []
         where = (entry.connection, DIRECTIONS[Direction.RESPONSE], entry.response_start, entry.response_stop)
-        for at_ns, stop in self._rows(_REACHED, where):
+        for at_ns, stop in self._rows(_REACHED, (*where, *where[:3])):
             since = max((at_ns - out_ns) / 1e9, found[-1][0] if found else 0.0)
             found.append((since, min(stop, entry.response_stop) - entry.response_start))
         return tuple(found)
