@@ -151,6 +151,7 @@ class GivenExchanges(Given):
         if self._facts[0] != entry.connection:
             self._facts = entry.connection, self.capture.facts(entry.connection)
         source.facts = self._facts[1]
+        source.gaps = self.capture.gaps(entry, side)
         return Recording(source, side, entry.method.encode("latin-1") if side is Direction.RESPONSE else b"")
 
     def close(self) -> None:

@@ -84,6 +84,7 @@ class Outgoing:
     def __init__(self, original: Original, name: str) -> None:
         self.name = name
         self.facts: ConnectionFacts | None = None  #: of the connection they went over, where a capture has them
+        self.gaps: tuple[tuple[int, int], ...] = ()  #: offsets before which octets were not captured, and how many
         self._original = original
         self.patches: list[Patch] = []
         self._pieces: list[tuple[int, int, bytes | None]] = []  # where it begins, where in the original, or new octets

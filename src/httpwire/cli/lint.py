@@ -111,7 +111,7 @@ class _Run:
 
     def _text(self, readings: Iterable[Reading]) -> Iterator[Line]:
         from httpwire.views.lint.lines import complaint_lines, summary_line
-        from httpwire.views.origin import origin_line
+        from httpwire.views.origin import origin_lines
         from httpwire.views.show.lines import foreign_lines, title_line
 
         for file in self._files(readings):
@@ -119,7 +119,7 @@ class _Run:
             for part, complaints in file.complaints():
                 if complaints:
                     yield title_line(part, source.name, self._tr)
-                    yield from origin_line(source.facts, self._tr)
+                    yield from origin_lines(source, self._tr)
                     yield from foreign_lines(part, source, self._tr)
                     yield from complaint_lines(complaints, source, part.start, self._tr, file.conflict)
                     yield []

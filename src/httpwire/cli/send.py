@@ -22,7 +22,7 @@ from httpwire.net.client import Transfer
 from httpwire.net.options import TimeLimits, TlsOptions
 from httpwire.net.target import DEFAULT_TARGET, parse_target
 from httpwire.views import account, outcome
-from httpwire.views.origin import origin_told
+from httpwire.views.origin import MISSING, gaps_told, origin_told
 from httpwire.views.text import printable
 from httpwire.wire.element import Direction
 
@@ -289,6 +289,7 @@ class _Run:
         console.lines(account.request_lines(outgoing, examination, tr))
         if told := origin_told(outgoing.facts, tr):
             console.lines([(tr("warning"), told)])
+        console.lines((tr(MISSING), gap) for gap in gaps_told(outgoing, tr))
         console.lines(account.patch_lines(outgoing.patches, tr))
         console.lines(
             account.finding_lines(examination.findings, tr, notes=self._verbose, unlisted=examination.unlisted)

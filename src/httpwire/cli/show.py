@@ -129,7 +129,7 @@ def _form(arguments: Arguments) -> str:
 
 def _text(readings: Iterable[Reading], limit: int, tr: Translator, *, explained: bool) -> Iterator[Line]:
     from httpwire.views.anatomy import anatomy_of
-    from httpwire.views.origin import origin_line
+    from httpwire.views.origin import origin_lines
     from httpwire.views.show.lines import empty_line, foreign_lines, message_lines, title_line
 
     first = True
@@ -145,7 +145,7 @@ def _text(readings: Iterable[Reading], limit: int, tr: Translator, *, explained:
                 yield []
             first = False
             yield title_line(part, reading.source.name, tr)
-            yield from origin_line(reading.source.facts, tr)
+            yield from origin_lines(reading.source, tr)
             yield from foreign_lines(part, reading.source, tr)
             glosses = _glosses(anatomy) if explained else ()
             yield from message_lines(anatomy, tr, glosses=glosses, explained=explained)
@@ -206,12 +206,14 @@ def _elements(readings: Iterable[Reading], tr: Translator, *, named: bool) -> It
 
 def _heading(source: Outgoing, tr: Translator, *, named: bool) -> Iterator[str]:
     """What stands before the rows of one recording."""
-    from httpwire.views.origin import LABEL, origin_told
+    from httpwire.views.origin import LABEL, MISSING, gaps_told, origin_told
 
     if named:
         yield f"--- {printable(source.name)}\n"
     if told := origin_told(source.facts, tr):
         yield f"{tr(LABEL)}: {told}\n"
+    for gap in gaps_told(source, tr):
+        yield f"{tr(MISSING)}: {gap}\n"
 
 
 def _write_page(path: str, names: list[str], readings: Iterable[Reading], limit: int, tr: Translator) -> None:
@@ -243,7 +245,7 @@ def _page(names: list[str], readings: Iterable[Reading], limit: int, tr: Transla
             number += 1
             anatomy = anatomy_of(part, reading.source, _shown(limit, reading))
             source = reading.source
-            yield from page.message(anatomy, source.name, _glosses(anatomy, everything=True), source.facts)
+            yield from page.message(anatomy, source.name, _glosses(anatomy, everything=True), source)
     yield from page.foot()
 
 

@@ -7,7 +7,7 @@ English; octets are latin-1 strings, one character an octet; times are seconds.
 from __future__ import annotations
 
 from httpwire.capture.model import Connection, EventKind
-from httpwire.views.origin import origin_object
+from httpwire.views.origin import gaps_object, origin_object
 from httpwire.wire.exchange import Timing
 
 TYPE_CHECKING = False
@@ -134,8 +134,8 @@ def reading_of(reading: Reading) -> dict[str, Any]:
 
 
 def _captured(source: Outgoing) -> dict[str, Any]:
-    """What is said of octets of a capture beside: that they are not the wire's, or null."""
-    return {"reconstructed": origin_object(source.facts)} if source.facts else {}
+    """What is said of octets of a capture beside: that they are not the wire's (or null), and what is missing."""
+    return {"reconstructed": origin_object(source.facts), "missing": gaps_object(source)} if source.facts else {}
 
 
 def framing_of(message: Message) -> dict[str, Any] | None:

@@ -617,6 +617,13 @@ TLS_TRUNCATED = Deviation(
     N_("the TLS connection was closed without close_notify"),
     N_("an answer that ends at the close may have been cut short by anyone on the way"),
 )
+OCTETS_MISSING = Deviation(
+    "octets-missing",
+    _E,
+    "RFC 9112 8",
+    N_("bytes are missing that were not captured"),
+    N_("who captured the packets did not see all of them; what is there is shown, and nothing is made up"),
+)
 
 CATALOGUE: dict[str, Deviation] = {
     value.id: value for value in tuple(globals().values()) if isinstance(value, Deviation)

@@ -18,6 +18,7 @@ from httpwire.capture.store.schema import DIRECTIONS, KINDS, Contradiction, dama
 from httpwire.capture.traffic import ConnectionFacts
 from httpwire.errors import OutputUnwritable, RecordingUnreadable
 from httpwire.language import N_
+from httpwire.wire.deviations import OCTETS_MISSING
 from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
@@ -44,6 +45,10 @@ AND start + length(data) > ? AND start < ? AND start >= ifnull((
 ), 0) ORDER BY start, id
 """
 _MILESTONES = "SELECT at, direction, kind, data FROM events WHERE connection = ? AND kind <> 0 ORDER BY id"
+_GAPS = """
+SELECT start, data FROM events WHERE connection = ? AND direction = ? AND kind = 8 AND start > ? AND start <= ?
+ORDER BY start, id
+"""
 _FROM = """
 SELECT start, data FROM events WHERE connection = ? AND direction = ? AND kind = 0
 AND start >= ifnull((
@@ -156,6 +161,18 @@ class Capture:
             start, stop = entry.response_start, entry.response_stop
         name = f"{self.path}#{entry.number}.{direction.value}"
         return Outgoing(_Stored(self, entry.connection, direction, start, stop), name)
+
+    def gaps(self, entry: Entry, direction: Direction) -> tuple[tuple[int, int], ...]:
+        """Where octets were not captured in one direction of an exchange: the offset in its octets before which they are
+        missing, and how many (0: not known)."""
+        if OCTETS_MISSING.id not in entry.findings:
+            return ()
+        request = direction is Direction.REQUEST
+        start, stop = (
+            (entry.request_start, entry.request_stop) if request else (entry.response_start, entry.response_stop)
+        )
+        where = (entry.connection, DIRECTIONS[direction], start - (not start), stop)
+        return tuple((offset - start, int(data) if data.isdigit() else 0) for offset, data in self._rows(_GAPS, where))
 
     def times(self, entry: Entry) -> tuple[tuple[float, int], ...]:
         """When the octets of the answer came: (seconds after the request was out, offset reached), in order."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from bisect import bisect_right
 from collections import deque
 
 from httpwire.capture.answers import asked_of
 from httpwire.capture.model import Ending
 from httpwire.capture.store.schema import INDEX, Contradiction, asked_for, make_index, reading, writing
-from httpwire.wire.deviations import TLS_TRUNCATED
+from httpwire.wire.deviations import OCTETS_MISSING, TLS_TRUNCATED
 from httpwire.wire.element import Direction
-from httpwire.wire.exchange import Conversation, Exchange
+from httpwire.wire.exchange import Conversation, Exchange, Outcome
 from httpwire.wire.framing import Kind
 
 TYPE_CHECKING = False
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from httpwire.wire.head import Head
+    from httpwire.wire.message import Message
 
     #: The first octet that is missing, and the next one that is there.
     Hole = tuple[int, int]
+    #: The offset behind octets that were not captured, how many these are, and how many all of them up to there.
+    Gap = tuple[int, int, int]
     #: The values of a row of `exchanges`.
     Row = tuple[object, ...]
 
@@ -36,7 +40,9 @@ UNDER_WAY = "under way"
 _EVENTS = 5_000  # that are read at once
 _SMALL = 8192  # octets of an event that are read along with it; of larger ones perhaps nothing has to be
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SEGMENT, _SENT_ALL, _ENDED, _END = 0, 3, 4, 5  # of schema.KINDS
+_SEGMENT, _SENT_ALL, _ENDED, _END, _GAP = 0, 3, 4, 5, 8  # of schema.KINDS
+_ENDLESS = 1 << 40  # octets: no length that is announced, but all that comes
+_REQUEST = re.compile(rb"[A-Z][A-Z-]{1,20} (?:/|\*|[a-z]+://|[^ /]+:[0-9]+ )")  # how what follows a gap can be known
 _READ = f"""
 SELECT id, connection, direction, kind, at, start, length(data), CASE WHEN length(data) <= {_SMALL} THEN data END
 FROM events
@@ -58,6 +64,8 @@ class _Open:
         self.sent = self.received = 0  # octets
         self.request_stop = self.response_stop = 0  # those of exchanges that are over
         self.holes: tuple[deque[Hole], deque[Hole]] = (deque(), deque())  # where octets of each direction were removed
+        self.gaps: tuple[list[Gap], list[Gap]] = ([], [])  # of each direction, where the conversation goes on behind it
+        self.adrift = False  # octets were not captured, and nothing is read before the next request begins
         self.numbers: deque[int] = deque()  # of exchanges that are under way
         self.known: deque[int] = deque()  # numbers that were given before, where it is read again
         self.counted = 0  # exchanges that have a number
@@ -71,7 +79,41 @@ class _Open:
         """Whether nothing is under way, and nothing was told that has to be known until the end."""
         over = self.request_stop == self.sent and self.response_stop == self.received
         told = self.sent_all or self.ending is not Ending.UNSEEN or self.conversation.extra is not None
-        return over and not self.numbers and not told
+        return over and not self.numbers and not told and not self.adrift
+
+    def stored(self, direction: int, offset: int) -> int:
+        """The offset in the file of one in the conversation, which counts octets that were not captured."""
+        return offset - self.missing(direction, 0, offset)
+
+    def missing(self, direction: int, start: int, stop: int) -> int:
+        """How many octets between two offsets were not captured."""
+        return self._missing_before(direction, stop) - self._missing_before(direction, start)
+
+    def _missing_before(self, direction: int, offset: int) -> int:
+        gaps = self.gaps[direction]
+        place = bisect_right(gaps, (offset, _ENDLESS, 0))
+        return gaps[place - 1][2] if place else 0
+
+    def has_gap(self, direction: int, message: Message) -> bool:
+        """Whether octets of a message were not captured."""
+        gaps = self.gaps[direction]
+        place = bisect_right(gaps, (message.start, _ENDLESS, 0))
+        return place < len(gaps) and gaps[place][0] <= message.stop
+
+    def begin_anew(self) -> None:
+        """Read on behind the octets so far, which belong to what was before."""
+        self.conversation = Conversation()
+        self.conversation.resume(self.sent, self.received, opened=1)
+        self.counted = 1
+        for gaps in self.gaps:
+            gaps.clear()
+
+    def pass_by(self, direction: int, count: int) -> None:
+        """So many octets went in a direction."""
+        if direction:
+            self.received += count
+        else:
+            self.sent += count
 
     def leave_out(self, direction: int, start: int) -> None:
         """The octets of a direction go on at `start`: exchanges that were before it have been removed."""
@@ -252,32 +294,74 @@ class Index:
         self, state: _Open, event: int, direction: int, kind: int, at: int, start: int, size: int, data: bytes | None
     ) -> None:
         """Read one event."""
-        conversation = state.conversation
         if kind == _SEGMENT and size:
-            side = Direction.RESPONSE if direction else Direction.REQUEST
             if start > (state.received if direction else state.sent):
                 state.leave_out(direction, start)
+            if state.adrift and not direction and self._begins(event, data):
+                self._find_back(state)
+            if state.adrift:
+                state.pass_by(direction, size)
+                return
+            conversation = state.conversation
+            side = Direction.RESPONSE if direction else Direction.REQUEST
             if data is None and conversation.opaque(side) < size:
                 data = self._db.execute("SELECT data FROM events WHERE id = ?", (event,)).fetchone()[0]
-            if direction:
-                state.received += size
-            else:
-                state.sent += size
+            state.pass_by(direction, size)
             if data is None:
                 conversation.skipped(side, size, at)
             elif direction:
                 conversation.received(data, at)
             else:
                 conversation.sent(data, at)
-            if conversation.opened > state.counted:
-                self._number(state)
-            for exchange in conversation.take():
-                self._row(state, exchange)
+            self._take_over(state)
         elif kind == _SENT_ALL:
             state.sent_all = True
-            conversation.sent_all()
+            state.conversation.sent_all()
         elif kind == _ENDED and data is not None and state.ending is Ending.UNSEEN:
             state.ending = _ending(data)
+        elif kind == _GAP and not state.adrift:
+            self._miss(state, direction, _count(data), at)
+
+    def _miss(self, state: _Open, direction: int, count: int, at: int) -> None:
+        """Octets were not captured: `count` of them, 0 where that is not known."""
+        if not state.sent and not state.received:
+            return  # nothing is known yet that could lack them
+        conversation = state.conversation
+        side = Direction.RESPONSE if direction else Direction.REQUEST
+        opaque = conversation.opaque(side)
+        if not opaque or count > opaque or (not count and opaque < _ENDLESS):
+            self._end_all(state, cut=True, each=(OCTETS_MISSING.id,))
+            state.begin_anew()
+            state.adrift = True
+            return
+        gaps = state.gaps[direction]
+        before = gaps[-1][2] if gaps else 0
+        reached = (state.received if direction else state.sent) + before
+        gaps.append((reached + count, count, before + count))
+        if count:
+            conversation.skipped(side, count, at)
+            self._take_over(state)
+
+    def _begins(self, event: int, data: bytes | None) -> bool:
+        """Whether a request begins in a segment that follows octets that were not captured."""
+        if data is None:
+            data = self._db.execute("SELECT substr(data, 1, 8192) FROM events WHERE id = ?", (event,)).fetchone()[0]
+        return bool(_REQUEST.match(data))
+
+    def _find_back(self, state: _Open) -> None:
+        """A request begins: what came before it belongs to the exchange before."""
+        if state.last:
+            self._rest(state, ())
+            state.request_stop, state.response_stop = state.sent, state.received
+        state.begin_anew()
+        state.adrift = False
+
+    def _take_over(self, state: _Open) -> None:
+        """Number what has begun, and write down what is over."""
+        if state.conversation.opened > state.counted:
+            self._number(state)
+        for exchange in state.conversation.take():
+            self._row(state, exchange)
 
     def _number(self, state: _Open) -> None:
         """Give numbers to the exchanges that have begun; behind a tunnel there are none."""
@@ -310,10 +394,20 @@ class Index:
         if not request and outcome:
             head = state.conversation.asking
         messages = exchange.responses
-        sent = max(request.stop if request else 0, state.request_stop)
+        sent = max(state.stored(0, request.stop) if request else 0, state.request_stop)
         start = state.response_stop
-        received = max(messages[-1].stop if messages else 0, start)
-        final = max(response.start, start) if response else received
+        received = max(state.stored(1, messages[-1].stop) if messages else 0, start)
+        final = max(state.stored(1, response.start), start) if response else received
+        came = response.octets if response else 0
+        if any(state.gaps):
+            if request:
+                content -= state.missing(0, request.start, request.stop)
+                more += (OCTETS_MISSING.id,) * state.has_gap(0, request)
+            if response:
+                came -= state.missing(1, response.start, response.stop)
+            if any(state.has_gap(1, message) for message in messages):
+                more += (OCTETS_MISSING.id,)
+                outcome = outcome or Outcome.INCOMPLETE.value
         answer = response.head if response else None
         if outcome and not response:
             answer = state.conversation.answer
@@ -329,7 +423,7 @@ class Index:
             final,
             received,
             content,
-            response.octets if response else 0,
+            came,
             state.began_ns + zero,
             None if request_ns is None else request_ns - zero,
             None if first is None else first - zero,
@@ -349,27 +443,32 @@ class Index:
 
     def _finish(self, state: _Open) -> None:
         """The connection has ended."""
-        conversation = state.conversation
-        if not state.sent_all:
-            conversation.sent_all()
-        conversation.closed(cut=not state.ending.ends_messages)
-        self._number(state)
-        exchanges = conversation.exchanges
-        more = [finding.deviation.id for finding in conversation.findings]
-        if state.ending is Ending.TLS_TRUNCATED:
-            more.append(TLS_TRUNCATED.id)
-        for exchange in exchanges:
-            if not state.numbers:
-                state.numbers.append(self._new_number())
-            self._row(state, exchange, more=tuple(more) if exchange is exchanges[-1] else ())
-        self._void += [(number, state.connection) for number in state.numbers]
-        if state.last:
-            self._rest(state, more if not exchanges else [])
+        last = (TLS_TRUNCATED.id,) if state.ending is Ending.TLS_TRUNCATED else ()
+        self._end_all(state, cut=not state.ending.ends_messages, last=last)
         self._gone.append(state.connection)
         del self._open[state.connection]
         self._touched.pop(state.connection, None)
 
-    def _rest(self, state: _Open, more: list[str]) -> None:
+    def _end_all(self, state: _Open, *, cut: bool, each: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> None:
+        """Nothing more comes of what is under way. `each` and `last` are ids of findings, for each exchange and for the
+        last one."""
+        conversation = state.conversation
+        if not state.sent_all:
+            conversation.sent_all()
+        conversation.closed(cut=cut)
+        self._number(state)
+        exchanges = conversation.exchanges
+        last = (*(finding.deviation.id for finding in conversation.findings), *last)
+        for exchange in exchanges:
+            if not state.numbers:
+                state.numbers.append(self._new_number())
+            self._row(state, exchange, more=(*each, *last) if exchange is exchanges[-1] else each)
+        self._void += [(number, state.connection) for number in state.numbers]
+        state.numbers.clear()
+        if state.last:
+            self._rest(state, () if exchanges else (*each, *last))
+
+    def _rest(self, state: _Open, more: tuple[str, ...]) -> None:
         """What is left behind the last exchange is its, too."""
         assert state.last
         row = list(state.last)
@@ -421,7 +520,7 @@ class Index:
             self._row(state, exchange, UNDER_WAY)
         self._void += [(number, state.connection) for number in state.numbers]
         if state.last is not before[2]:
-            self._rest(state, [])
+            self._rest(state, ())
         state.numbers, state.holes = numbers, holes
         state.request_stop, state.response_stop, state.last = before
 
@@ -431,6 +530,11 @@ def _behind(holes: deque[Hole], offset: int) -> int:
     while holes and holes[0][0] <= offset:
         offset = max(offset, holes.popleft()[1])
     return offset
+
+
+def _count(data: bytes | None) -> int:
+    """How many octets a GAP has; 0 where it does not say."""
+    return int(data) if data and re.fullmatch(rb"[0-9]{1,12}", data) else 0
 
 
 def _ending(data: bytes) -> Ending:

@@ -13,7 +13,7 @@ from httpwire.language import Sentence, Translator
 from httpwire.views.diff.columns import below, beside
 from httpwire.views.diff.model import Compared, Difference, Layer, Tally, What
 from httpwire.views.diff.sequences import common_end, common_start
-from httpwire.views.origin import origin_line
+from httpwire.views.origin import origin_lines
 from httpwire.views.outcome import bytes_of, name_of
 from httpwire.views.show.dump import hex_rows
 from httpwire.views.show.lines import label, offsets_of
@@ -64,7 +64,7 @@ class Text:
     def _origins(self) -> Iterator[Line]:
         """What of the octets is not the wire's."""
         for name, source in (("old", self._files.old), ("new", self._files.new)):
-            for first, (style, told) in origin_line(source.facts, self.tr):
+            for first, (style, told) in origin_lines(source, self.tr):
                 yield [first, (style, self.tr("{name}: {told}", name=self._names[name], told=told))]
 
     def _size(self, source: Outgoing) -> str:

@@ -17,7 +17,7 @@ from itertools import islice
 
 from httpwire.language import N_, Translator
 from httpwire.views.explain.gloss import Gloss
-from httpwire.views.origin import LABEL, origin_told
+from httpwire.views.origin import LABEL, MISSING, gaps_told, origin_told
 from httpwire.views.outcome import bytes_of, end_of, name_of
 from httpwire.views.show.lines import by_row, content_text, finding_told, kind_of, offsets_of, style_of, summary
 from httpwire.views.text import printable_line, visible
@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpwire.capture.traffic import ConnectionFacts
+    from httpwire.capture.raw import Outgoing
     from httpwire.views.anatomy import Anatomy, Row
 
 _OCTETS_SHOWN = 64  # in hexadecimal, of one element
@@ -60,14 +60,16 @@ class Page:
         yield f"<header><h1>{_text(title)}</h1><p>{_text(how)}</p></header>\n<main>\n"
 
     def message(
-        self, anatomy: Anatomy, name: str, glosses: tuple[Gloss, ...], facts: ConnectionFacts | None = None
+        self, anatomy: Anatomy, name: str, glosses: tuple[Gloss, ...], source: Outgoing | None = None
     ) -> Iterator[str]:
-        """One message as a section; `facts` are those of its connection, where it is of a capture."""
+        """One message as a section; `source` are the octets of a capture that it is of."""
         tr, part = self._tr, anatomy.part
         where = f"{name_of(name, tr)}, {offsets_of(part, tr)}"
         yield f"<section>\n<h2>{_text(kind_of(part, tr))}<small>{_text(where)}</small></h2>\n"
-        if told := origin_told(facts, tr):
+        if source and (told := origin_told(source.facts, tr)):
             yield f'<p class="warning"><b>{_text(tr(LABEL))}</b> {_text(told)}</p>\n'
+        for gap in gaps_told(source, tr) if source else ():
+            yield f'<p class="warning"><b>{_text(tr(MISSING))}</b> {_text(gap)}</p>\n'
         yield '<div class="rows">\n'
         for row, on_row in islice(zip(anatomy.rows, by_row(anatomy.rows, glosses), strict=True), _ROWS):
             yield self._row(row, on_row)
