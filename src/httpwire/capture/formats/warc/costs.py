@@ -20,6 +20,6 @@ REWRITTEN = Cost("warc-rewritten", N_("content that the crawler decoded, and hea
 HTTP2 = Cost("warc-http2", N_("messages of HTTP/2 or HTTP/3, written as those of HTTP/1.1"))
 
 # Told when a WARC file is written.
-GAPS = Cost("gaps", N_("where octets are missing that were not captured"))
-TLS_DETAILS = Cost("tls-details", N_("what else was known of TLS: the name of the server, ALPN, keys, verification"))
-LABELS = Cost("labels", N_("the mark that octets were reconstructed, and not seen on the wire"))
+GAPS = Cost("warc-gaps", N_("where octets are missing that were not captured"))
+TLS_DETAILS = Cost("warc-tls", N_("what else was known of TLS: the name of the server, ALPN, keys, verification"))
+LABELS = Cost("warc-labels", N_("the mark that octets were reconstructed, and not seen on the wire"))

@@ -142,7 +142,8 @@ class Inflated(Octets):
                 octets = self._inflate(shown, None)
             else:
                 octets = self._inflate(shown, self._member.copy() if shown else None)
-                self._size = min(self._size * 2, _LARGEST)
+                limited = self._member is not None and self._member.unconsumed_tail
+                self._size = _FIRST if limited else min(self._size * 2, _LARGEST)
             if octets:
                 return octets
             if not shown and self._member:

@@ -260,11 +260,11 @@ class _Exchanges:
         octets = record.peek()
         end = _HEAD_END.search(octets)
         head = octets[: end.end()] if end else octets
-        if _HTTP2.match(head) or _PROTOCOL2.search(record.fields.get("warc-protocol", "")):
+        if _is_http2(head) or ("warc-protocol" in record.fields and _PROTOCOL2.search(record.fields["warc-protocol"])):
             exchange.reconstructed[costs.HTTP2] = None
         if record.kind != "request":
             exchange.interim = bool(_INTERIM.match(head))
-            if _REWRITTEN.search(head):
+            if b"\nx-" in head.lower() and _REWRITTEN.search(head):
                 exchange.reconstructed[costs.REWRITTEN] = None
 
     def _wait(self) -> _Exchange:
@@ -326,6 +326,11 @@ class _Exchanges:
         self._sink.event(exchange.connection, moment, None, EventKind.END)
 
 
+def _is_http2(head: bytes) -> bool:
+    """Whether a head names a version of HTTP that has no text."""
+    return (b"HTTP/2" in head or b"HTTP/3" in head) and bool(_HTTP2.match(head))
+
+
 def _is_http(record: Record) -> bool:
     """Whether its block is a message of HTTP; not all writers say so by the media type that the standard demands."""
     media = record.media_type
@@ -338,13 +343,11 @@ def _is_http(record: Record) -> bool:
 
 def _ends(exchange: _Exchange) -> tuple[str, str, TlsFacts | None]:
     """The server's address, what was asked for, and TLS, as far as an exchange's records tell."""
-    uri = exchange.records[0].uri
-    scheme, host, port = parts_of(uri)
+    scheme, host, port = parts_of(exchange.records[0].uri)
     if not scheme:
         return "", "", None
-    server = server_of(uri, exchange.said("warc-ip-address"))
-    tls = _tls_of(exchange) if scheme == "https" else None
-    return server, f"{scheme}://{host}:{port}", tls
+    server = server_of(exchange.said("warc-ip-address"), port)
+    return server, f"{scheme}://{host}:{port}", _tls_of(exchange) if scheme == "https" else None
 
 
 def _tls_of(exchange: _Exchange) -> TlsFacts:

@@ -26,7 +26,7 @@ _SIGNATURE = b"WARC/"
 _VERSION = re.compile(rb"WARC/(?:1\.[01]|0\.1[78])[ \t]*\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9})[0-9]*)?(?:Z|\+00:?00)?")
-_FIELD = re.compile(r"\n([^:\n]*):[ \t]*([^\n]*)")
+_FIELD = re.compile(r"\n([^:\s]+)[ \t]*:[ \t]*([^\r\n]*\S)?")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CONCURRENT = "warc-concurrent-to"
 _PROTOCOL = "warc-protocol"
@@ -143,7 +143,7 @@ def fields_of(header: bytes) -> tuple[dict[str, str], list[str]]:
         text = header.decode("latin-1")
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
-    pairs = [(name.rstrip().lower(), value.rstrip()) for name, value in _FIELD.findall(text)]
+    pairs = [(name.lower(), value) for name, value in _FIELD.findall(text)]
     fields = dict(pairs)
     concurrent: list[str] = []
     if _CONCURRENT in fields:

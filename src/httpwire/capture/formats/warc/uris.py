@@ -23,9 +23,8 @@ def parts_of(uri: str) -> tuple[str, str, str]:
     return scheme, found[2], found[3] or SCHEMES[scheme]
 
 
-def server_of(uri: str, address: str) -> str:
-    """An IP address with the port that `uri` names; empty where it is none."""
-    port = parts_of(uri)[2]
+def server_of(address: str, port: str) -> str:
+    """An IP address with a port; empty where it is none, or there is no port."""
     if not port or not _ADDRESS.fullmatch(address):
         return ""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -19,7 +19,7 @@ from warcio.utils import Digester
 from warcio.warcwriter import WARCWriter
 
 from httpwire.capture.formats.warc import costs
-from httpwire.capture.formats.warc.uris import server_of
+from httpwire.capture.formats.warc.uris import parts_of, server_of
 from httpwire.capture.model import Ending, EventKind
 from httpwire.capture.toll import ADDRESSES, CONNECTIONS, SEGMENT_TIMES, TLS_FACTS
 from httpwire.wire.element import Direction
@@ -260,7 +260,7 @@ def _count(entry: Entry, facts: ConnectionFacts, uri: str, toll: Toll, *, gaps: 
     toll.lose(SEGMENT_TIMES)
     if entry.request_start or entry.response_start:
         toll.lose(CONNECTIONS)
-    if facts.client or (facts.server and facts.server != server_of(uri, _address(facts))):
+    if facts.client or (facts.server and facts.server != server_of(_address(facts), parts_of(uri)[2])):
         toll.lose(ADDRESSES)
     tls = facts.tls
     if tls and (tls.version, tls.cipher) != ("", "") and len(_tls(tls)) < 2:
