@@ -445,6 +445,12 @@ def test_what_follows_the_last_gzip_member(tmp_path: Path) -> None:
     assert seen.exchanges == [PAIR]
 
 
+def test_padding_behind_the_last_gzip_member(tmp_path: Path) -> None:
+    seen, _, error = read(tmp_path / "a.warc.gz", compressed([A_REQUEST, A_RESPONSE]) + bytes(50_000))
+    assert error is None
+    assert seen.exchanges == [PAIR]
+
+
 def test_a_damaged_member_is_kept_up_to_the_damage(tmp_path: Path) -> None:
     content = hashlib.shake_256(b"").digest(50_000)
     answer = b"HTTP/1.1 200 OK\r\n\r\n" + content

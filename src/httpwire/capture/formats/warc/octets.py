@@ -137,6 +137,9 @@ class Inflated(Octets):
             if self._member is None:
                 if not shown:
                     return b""
+                if not shown[0] and not shown.strip(b"\0"):  # padding, which gzip passes over, too
+                    self._from += len(shown)
+                    continue
                 self._began = self._reached
                 self._member, self._size = zlib.decompressobj(16 + zlib.MAX_WBITS), _FIRST
                 octets = self._inflate(shown, None)
