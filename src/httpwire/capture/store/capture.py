@@ -155,22 +155,16 @@ class Capture:
 
     def octets(self, entry: Entry, direction: Direction) -> Outgoing:
         """The octets of one direction of an exchange; to be read while the capture is open."""
-        if direction is Direction.REQUEST:
-            start, stop = entry.request_start, entry.request_stop
-        else:
-            start, stop = entry.response_start, entry.response_stop
+        start, stop = entry.place(direction)
         name = f"{self.path}#{entry.number}.{direction.value}"
         return Outgoing(_Stored(self, entry.connection, direction, start, stop), name)
 
     def gaps(self, entry: Entry, direction: Direction) -> tuple[tuple[int, int], ...]:
-        """Where octets were not captured in one direction of an exchange: the offset in its octets before which they are
-        missing, and how many (0: not known)."""
+        """Where octets were not captured in one direction of an exchange: the offset in what there is of it, before
+        which they are missing, and how many (0: not known)."""
         if OCTETS_MISSING.id not in entry.findings:
             return ()
-        request = direction is Direction.REQUEST
-        start, stop = (
-            (entry.request_start, entry.request_stop) if request else (entry.response_start, entry.response_stop)
-        )
+        start, stop = entry.place(direction)
         where = (entry.connection, DIRECTIONS[direction], start - (not start), stop)
         return tuple((offset - start, int(data) if data.isdigit() else 0) for offset, data in self._rows(_GAPS, where))
 

@@ -6,6 +6,7 @@ before a message belong to it (empty lines, unasked octets), those behind the la
 
 from __future__ import annotations
 
+from httpwire.wire.element import Direction
 from httpwire.wire.record import Record, at
 
 
@@ -72,6 +73,12 @@ class Entry(Record):
 
     def __new__(cls, *values: object) -> Entry:
         return tuple.__new__(cls, values)
+
+    def place(self, direction: Direction) -> tuple[int, int]:
+        """Where its octets of one direction begin and end."""
+        if direction is Direction.REQUEST:
+            return self.request_start, self.request_stop
+        return self.response_start, self.response_stop
 
     @property
     def complete(self) -> bool:
