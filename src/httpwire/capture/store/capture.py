@@ -46,7 +46,7 @@ AND start + length(data) > ? AND start < ? AND start >= ifnull((
 """
 _MILESTONES = "SELECT at, direction, kind, data FROM events WHERE connection = ? AND kind <> 0 ORDER BY id"
 _GAPS = """
-SELECT start, data FROM events WHERE connection = ? AND direction = ? AND kind = 8 AND start > ? AND start <= ?
+SELECT start, data FROM events WHERE connection = ? AND direction = ? AND kind = 8 AND start BETWEEN ? AND ?
 ORDER BY start, id
 """
 _FROM = """
@@ -165,7 +165,7 @@ class Capture:
         if OCTETS_MISSING.id not in entry.findings:
             return ()
         start, stop = entry.place(direction)
-        where = (entry.connection, DIRECTIONS[direction], start - (not start), stop)
+        where = (entry.connection, DIRECTIONS[direction], start, stop)
         return tuple((offset - start, int(data) if data.isdigit() else 0) for offset, data in self._rows(_GAPS, where))
 
     def times(self, entry: Entry) -> tuple[tuple[float, int], ...]:
