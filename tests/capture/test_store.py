@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 import tempfile
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -394,3 +397,122 @@ def test_a_capture_that_can_t_be_written_is_read_all_the_same(ordinary: Path) ->
     with pytest.raises(OutputUnwritable):
         Appender(str(path))
     ordinary.chmod(0o755)
+
+
+_LARGE = """
+import resource, sys
+from httpwire.capture.model import EventKind
+from httpwire.capture.store.capture import Capture
+from httpwire.capture.store.copying import Original, copy
+from httpwire.capture.store.removal import remove
+from httpwire.capture.store.writing import Appender
+from httpwire.capture.traffic import ConnectionFacts
+from httpwire.wire.element import Direction
+
+block, count = b"x" * (4 << 20), 50
+with Appender(sys.argv[1]) as sink:
+    connection = sink.open(ConnectionFacts(0))
+    sink.event(connection, 0, Direction.REQUEST, EventKind.SEGMENT, b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+    head = b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % (len(block) * count)
+    sink.event(connection, 1, Direction.RESPONSE, EventKind.SEGMENT, head)
+    for _ in range(count):
+        sink.event(connection, 2, Direction.RESPONSE, EventKind.SEGMENT, block)
+with Capture(sys.argv[1]) as capture:
+    capture.update()
+    entry = capture.entry(1)
+    assert entry.complete and entry.response_content == len(block) * count
+    assert sum(map(len, capture.octets(entry, Direction.RESPONSE).blocks())) == len(head) + len(block) * count
+    with Appender(sys.argv[2]) as sink:
+        copy([Original(capture)], sink)
+    assert sum(len(event.data) for event in capture.events(1)) > len(block) * count
+    remove(capture, [entry])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+@pytest.mark.slow
+def test_a_message_of_200_mib_takes_no_more_memory_than_a_batch(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", _LARGE, str(tmp_path / "a.hwire"), str(tmp_path / "b.hwire")]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) < 110  # MiB, of which the interpreter takes 20
+    assert (tmp_path / "a.hwire").stat().st_size < 1 << 20
+
+
+_APPENDING = """
+import sys
+from httpwire.capture.store.writing import Writer
+from httpwire.capture.traffic import ConnectionFacts, put_exchange
+import time
+
+sink = Writer(sys.argv[1])
+for number in range(1_000_000):
+    request = b"GET /%d/%d HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n" % (int(sys.argv[2]), number)
+    put_exchange(sink, ConnectionFacts(time.time_ns()), [request], [b"HTTP/1.1 204 N\\r\\n\\r\\n"])
+    print(number, time.monotonic_ns(), flush=True)
+    time.sleep(0.001)
+"""
+
+
+@pytest.mark.peer("sqlite3")
+def test_a_process_that_is_killed_loses_what_came_in_its_last_moment_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.hwire"
+    for round_ in range(4):
+        words = [sys.executable, "-c", _APPENDING, str(path), str(round_)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            told: list[tuple[int, int]] = []
+            while not told or told[-1][1] - told[0][1] < 500_000_000 + round_ * 70_000_000:
+                number, at_ns = process.stdout.readline().split()
+                told.append((int(number), int(at_ns)))
+            process.kill()
+        last = told[-1][1]
+        due = [number for number, at_ns in told if at_ns < last - 300_000_000]  # 200 ms, and what a busy machine takes
+        with Capture(str(path)) as capture:
+            capture.update()
+            assert {f"/{round_}/{number}" for number in due} <= {entry.target for entry in capture.exchanges()}
+        assert due
+        checked = subprocess.run(
+            ["sqlite3", str(path), "PRAGMA integrity_check"], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert checked.stdout == "ok\n"
+    assert index_of(path) == rebuilt(path)
+
+
+def test_others_append_and_read_while_exchanges_are_removed(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.hwire", [step for n in range(300) for step in one(n, f"/old{n}")])
+    failed: list[BaseException] = []
+
+    def append() -> None:
+        try:
+            with Appender(str(path)) as sink:
+                for number in range(60):
+                    tell(sink, one(number, f"/new{number}"), {})
+                    sink.flush()
+        except BaseException as error:  # noqa: BLE001  # raised by the test
+            failed.append(error)
+
+    def read() -> None:
+        try:
+            for _ in range(10):
+                with Capture(str(path)) as capture:
+                    capture.update()
+                    for entry in capture.exchanges():
+                        assert octets(capture, entry.number)[0] in (get(entry.target), b"")
+        except BaseException as error:  # noqa: BLE001  # likewise
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for work in (append, read)]
+    for thread in threads:
+        thread.start()
+    for first in range(1, 300, 60):
+        with Capture(str(path)) as capture:
+            remove(capture, capture.exchanges("number BETWEEN ? AND ?", (first, first + 29)))
+    for thread in threads:
+        thread.join(60)
+    assert not failed
+    with Capture(str(path)) as capture:
+        capture.update()
+        targets = [entry.target for entry in capture.exchanges()]
+    assert targets == [f"/old{n}" for n in range(300) if n % 60 >= 30] + [f"/new{n}" for n in range(60)]
+    assert index_of(path) == rebuilt(path)

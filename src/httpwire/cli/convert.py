@@ -134,9 +134,9 @@ class _Convert(Work):
             with Capture(path) as capture:
                 capture.index.update(self.meter(self.tr("reading the exchanges")))
                 self._account(sink.connections, capture.ask("SELECT count(*) FROM exchanges"))
-            self._saved = self._out
             if apart:
                 self._pour(path)
+            self._saved = self._out
 
     def _settle(self, path: str) -> None:
         """Give what is at `path` the name that it has earned."""
@@ -199,5 +199,5 @@ class _Convert(Work):
         self.report["saved"] = saved
 
     def kept(self) -> Iterator[str]:
-        if self._saved:
+        if self._saved and os.path.isfile(self._saved):
             yield self.tr("what could be read is in {path}", path=path_of(self._saved, self.tr))
