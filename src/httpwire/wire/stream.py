@@ -147,6 +147,7 @@ class Stream:
             framing = self._framing
             by_close = framing is not None and framing.kind in (Kind.UNTIL_CLOSE, Kind.TUNNEL)
             self._end(out, complete=by_close and not cut)
+        self._anticipate = None  # no cycle is left behind: they would stay where nothing collects them
         return out
 
     def _pass_by(self, count: int, out: list[Event]) -> None:
