@@ -41,6 +41,7 @@ _EVENTS = 5_000  # that are read at once
 _SMALL = 8192  # octets of an event that are read along with it; of larger ones perhaps nothing has to be
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SEGMENT, _SENT_ALL, _ENDED, _END, _GAP = 0, 3, 4, 5, 8  # of schema.KINDS
+_TOGETHER = 500  # connections that are looked up at once
 _ENDLESS = 1 << 40  # octets: no length that is announced, but all that comes
 _REQUEST = re.compile(rb"[A-Z][A-Z-]{1,20} (?:/|\*|[a-z]+://|[^ /]+:[0-9]+ )")  # how what follows a gap can be known
 _READ = f"""
@@ -50,6 +51,9 @@ FROM events
 _NEW = f"{_READ} WHERE id > ? ORDER BY id LIMIT {_EVENTS}"
 _AGAIN = f"{_READ} WHERE connection = ? AND +id > ? AND +id <= ? ORDER BY id"
 _ALL = f"{_READ} WHERE connection = ? ORDER BY id"
+_BEGUN = """
+SELECT connections.number, began, event FROM connections LEFT JOIN resume ON resume.connection = connections.number
+"""
 _COLUMNS = INDEX["exchanges"].count(" NOT NULL") + 4  # with the number and the three times that may be null
 _KEEP = f"INSERT OR REPLACE INTO exchanges VALUES ({', '.join('?' * _COLUMNS)})"
 
@@ -140,6 +144,8 @@ class Index:
         self._gone: list[int] = []
         self._rows: dict[int, Row] = {}
         self._void: list[tuple[int, int]] = []
+        self._begun: dict[int, tuple[int, int | None]] = {}  # when connections began, and where they are to be resumed
+        self._removed: list[tuple[int, int]] = []  # numbers of exchanges that are no more: first and last
         self._at = (-1, -1)  # the last event that was read, and the generation of the index
         self._next = 0
         if anew or (not writable and self.behind):
@@ -182,6 +188,7 @@ class Index:
         date. Read again what is left of them, under the numbers that it has. Raises sqlite3.Error."""
         db = self._db
         after, strange = self._next, False
+        self._look_up_removed()
         for connection in connections:
             state = self._begin_again(connection)
             for event, _, direction, kind, *what in db.execute(_ALL, (connection,)):
@@ -226,6 +233,7 @@ class Index:
             self._open.clear()
             self._at = progress
             self._next = self._db.execute("SELECT next FROM progress").fetchone()[0]
+            self._look_up_removed()
         rows: list[tuple[Any, ...]] = []
         try:
             rows.extend(self._db.execute(_NEW, (self._at[0],)))
@@ -235,11 +243,12 @@ class Index:
             # What comes before the damage is read first; the next call meets it again.
         if rows and rows[-1][0] <= self._at[0]:
             raise Contradiction
+        self._look_up({row[1] for row in rows} - self._open.keys())
         done = 0
         try:
-            for event, connection, *what in rows:
-                self._read_one(event, connection, *what)
-                done = event
+            for row in rows:
+                self._read_one(*row)
+                done = row[0]
         except sqlite3.DatabaseError:
             if done:
                 self._commit(done)
@@ -258,20 +267,33 @@ class Index:
         self._take(state, event, direction, kind, at, start, size, data)
         if kind == _END:
             self._finish(state)
-        elif state.quiet:
+        elif kind == _SEGMENT and state.quiet:
             state.resume = event, state.sent, state.received, self._number_before(state)
+
+    def _look_up(self, connections: set[int]) -> None:
+        """Ask for what `_begin` has to know of connections, of many at once."""
+        numbers = sorted(connections)
+        self._begun.clear()
+        for first in range(0, len(numbers), _TOGETHER):
+            some = numbers[first : first + _TOGETHER]
+            query = f"{_BEGUN} WHERE connections.number IN ({', '.join('?' * len(some))})"
+            self._begun.update((number, (began, event)) for number, began, event in self._db.execute(query, some))
+
+    def _look_up_removed(self) -> None:
+        self._removed = self._db.execute("SELECT first, last FROM removed ORDER BY first").fetchall()
 
     def _begin(self, connection: int) -> _Open | None:
         """The connection, read up to where the index is. None where the file does not know it."""
         db = self._db
-        found = db.execute("SELECT began FROM connections WHERE number = ?", (connection,)).fetchone()
-        if not found:
+        if connection not in self._begun:
             return None
-        state = self._open[connection] = _Open(connection, found[0])
-        resume = db.execute("SELECT * FROM resume WHERE connection = ?", (connection,)).fetchone()
-        if not resume:
+        began, event = self._begun[connection]
+        state = self._open[connection] = _Open(connection, began)
+        if event is None:
             return state
-        _, event, sent, received, number = resume
+        _, event, sent, received, number = db.execute(
+            "SELECT * FROM resume WHERE connection = ?", (connection,)
+        ).fetchone()
         state.resume = event, sent, received, number
         state.sent = state.request_stop = sent
         state.received = state.response_stop = received
@@ -373,9 +395,10 @@ class Index:
                 state.numbers.append(state.known.popleft() if state.known else self._new_number())
 
     def _new_number(self) -> int:
-        taken = "SELECT last FROM removed WHERE first <= ? ORDER BY first DESC LIMIT 1"  # none is in another
-        while (found := self._db.execute(taken, (self._next,)).fetchone()) and found[0] >= self._next:
-            self._next = found[0] + 1
+        while (place := bisect_right(self._removed, (self._next, 1 << 63))) and self._removed[place - 1][
+            1
+        ] >= self._next:
+            self._next = self._removed[place - 1][1] + 1
         self._next += 1
         return self._next - 1
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from zlib import crc32
 
 from httpwire.capture.model import EventKind
 from httpwire.capture.store.signature import APPLICATION, is_capture
@@ -116,8 +117,6 @@ _BY_CONNECTION = "CREATE INDEX exchanges_by_connection ON exchanges (connection)
 
 def asked_for(method: str, target: str) -> int:
     """A number for a method and a target, by which exchanges are found fast; others may have the same."""
-    from zlib import crc32
-
     return crc32(f"{method} {target}".encode("latin-1", "replace"))
 
 
