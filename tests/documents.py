@@ -119,6 +119,7 @@ _RULES = (
         r"\d{4}-\d\d-\d\d\s+[\d:]{8}(?:(?!\n\S)[\s\S]){0,100}?(?:\bago|\bnow|前|今)(?:,?\s*[(（]RFC[^)）]*[)）])?",
         "<moment>",
     ),
+    (r"\d{4}-\d\d-\d\d [\d:]{8}", "<moment>"),
     (r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>"),
     (r"\b[\d.,]+ m?s\b", "<time>"),
     (r'"time": [\d.]+', '"time": <time>'),
@@ -134,6 +135,7 @@ _RULES = (
     (r"(?m)^((?:\^C)?(?:ended|終了) ).*$", r"\1<counts>"),
     (r"((?:offset|オフセット) )\d+(?:, \d+)+", r"\1<offsets>"),
     (r"(?m)^(.*\n)\1+", r"\1"),
+    (r"(?<=\S) {2,}(?=\S)", "  "),  # columns are as wide as what differs
 )
 # These differ, too, but what was equal has to be equal again: a hash, and a size.
 _SAME = re.compile(

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,7 +99,8 @@ def test_the_example_of_the_python_page_does_what_it_asserts(somebody: documents
 def ran(block: str, path: Path, somebody: documents.Reader) -> dict[str, object]:
     """The names that a program in a document leaves behind."""
     names: dict[str, object] = {}
-    exec(compile(somebody.here(block), path.name, "exec"), names)  # noqa: S102  # the document's own lines
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        exec(compile(somebody.here(block), path.name, "exec"), names)  # noqa: S102  # the document's own lines
     return names
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REQUEST, RESPONSE = Direction.REQUEST, Direction.RESPONSE
 BEGAN = 1_700_000_000_000_000_000
 
-#: connection (any number), what: ">" and "<" with octets, ".", "closed", "end"
+#: connection (any number), what: ">" and "<" with octets, "?>" and "?<" with how many are missing, ".", "closed", "end"
 Step = tuple[int, str, bytes]
 
 
@@ -33,6 +33,8 @@ def tell(sink: Sink, steps: Iterable[Step], names: dict[int, int], at_ns: int = 
             sink.event(number, at, REQUEST, EventKind.SEGMENT, octets)
         elif what == "<":
             sink.event(number, at, RESPONSE, EventKind.SEGMENT, octets)
+        elif what in ("?>", "?<"):
+            sink.event(number, at, REQUEST if what == "?>" else RESPONSE, EventKind.GAP, octets)
         elif what == ".":
             sink.event(number, at, REQUEST, EventKind.SENT_ALL)
         elif what == "closed":

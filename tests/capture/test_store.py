@@ -64,6 +64,9 @@ def _connections(draw: st.DrawFn) -> list[Step]:
         else:
             for request, answer in parts:
                 steps += [*_split(draw, number, ">", request), *_split(draw, number, "<", answer)]
+        if steps and draw(st.integers(0, 3)) == 0:
+            side, count = draw(st.sampled_from(("?>", "?<"))), draw(st.sampled_from((b"", b"1", b"9", b"400")))
+            steps.insert(draw(st.integers(0, len(steps))), (number, side, count))
         if draw(st.booleans()):
             steps.append((number, ".", b""))
         if draw(st.booleans()):
@@ -400,7 +403,8 @@ def test_a_capture_that_can_t_be_written_is_read_all_the_same(ordinary: Path) ->
 
 
 _LARGE = """
-import resource, sys
+import sys
+from pathlib import Path
 from httpwire.capture.model import EventKind
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.copying import Original, copy
@@ -426,7 +430,7 @@ with Capture(sys.argv[1]) as capture:
         copy([Original(capture)], sink)
     assert sum(len(event.data) for event in capture.events(1)) > len(block) * count
     remove(capture, [entry])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+print(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10)
 """
 
 

@@ -22,6 +22,7 @@ TOLD_ELSEWHERE = {
     "bytes-after-chunks": "wire/test_wire_preflight.py",
     "bytes-after-end": "wire/test_wire_exchange.py",
     "tls-truncated": "peers/test_peer_tls.py",
+    "octets-missing": "capture/test_gaps.py",
 }
 
 

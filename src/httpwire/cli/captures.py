@@ -14,6 +14,7 @@ import sys
 from httpwire.capture.formats.conversion import Input
 from httpwire.capture.named import names_exchanges
 from httpwire.capture.store.capture import Capture
+from httpwire.capture.store.companion import Companion
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
@@ -111,13 +112,22 @@ class Work:
         with self.given(name, asked, keylog) as given, temporary_folder(beside) as folder:
             path = os.path.join(folder, "a.hwire")
             if given.format.module:
-                with Appender(path) as sink:
+                with self.filled(path) as sink:
                     self.bring_in(given, sink, keylog)
             else:
                 given.copy_to(path)
             with Capture(path) as capture:
                 self.update(capture)
                 yield capture, query
+
+    @contextlib.contextmanager
+    def filled(self, path: str) -> Iterator[Appender]:
+        """What appends to the new capture at `path`, whose index is made meanwhile and afterwards."""
+        with Companion(path) as companion:
+            with Appender(path) as sink:
+                yield sink
+            with Capture(path) as capture:
+                companion.finish(capture.index, self.meter(self.tr("reading the exchanges")))
 
     @contextlib.contextmanager
     def _salvaged(self, capture: Capture, beside: str) -> Iterator[Capture]:

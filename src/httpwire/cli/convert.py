@@ -128,11 +128,10 @@ class _Convert(Work):
             else:
                 path = Saving(self._out).leave()
                 stack.callback(self._settle, path)
-            self._sink = sink = Appender(path)
-            with sink:
+            with self.filled(path) as sink:
+                self._sink = sink
                 yield sink
             with Capture(path) as capture:
-                capture.index.update(self.meter(self.tr("reading the exchanges")))
                 self._account(sink.connections, capture.ask("SELECT count(*) FROM exchanges"))
             if apart:
                 self._pour(path)

@@ -533,6 +533,8 @@ class Index:
 
     def _sketch(self, state: _Open) -> None:
         """A row for each exchange that is under way, as far as it is known."""
+        if state.adrift and state.last:
+            self._rest(state, ())
         if not state.numbers:
             return
         numbers, before = state.numbers.copy(), (state.request_stop, state.response_stop, state.last)

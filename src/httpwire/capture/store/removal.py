@@ -14,6 +14,7 @@ from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
 from httpwire.capture.store.schema import reading, why_failed, writing
 from httpwire.errors import SaveFailed
 from httpwire.language import N_
+from httpwire.wire.deviations import OCTETS_MISSING
 from httpwire.wire.element import Direction
 from httpwire.wire.record import Record, at
 
@@ -30,7 +31,14 @@ _SEGMENT, _END, _GAP = 0, 5, 8  # of schema.KINDS
 _PLACES = "SELECT id, start, length(data) FROM events WHERE connection = ? AND direction = ? AND kind = 0 ORDER BY id"
 _PIECE = "INSERT INTO pieces SELECT id, ?, connection, direction, kind, at, start + ?, substr(data, ?, ?) FROM events"
 _CUT = "UPDATE events SET start = start + ?, data = substr(data, ?, ?) WHERE id = ?"
-_GAPS = "DELETE FROM events WHERE connection = ? AND direction = ? AND kind = 8 AND start > ? AND start < ?"
+# A gap goes with those that it cut: between two exchanges it is of the one that octets are missing from.
+_LACKING = f"""
+EXISTS (SELECT 1 FROM exchanges WHERE connection = events.connection AND findings LIKE '% {OCTETS_MISSING.id} %'
+AND start BETWEEN {{side}}_start AND {{side}}_stop AND number {{chosen}} (SELECT number FROM chosen))
+"""
+_GAPS = """
+DELETE FROM events WHERE connection = ? AND direction = ? AND kind = 8 AND ({gone}) AND NOT ({kept})
+"""
 _PIECES = """
 CREATE TEMP TABLE pieces (event INTEGER, part INTEGER, connection INTEGER, direction INTEGER, kind INTEGER, at INTEGER,
 start INTEGER, data BLOB, PRIMARY KEY (event, part))
@@ -118,6 +126,8 @@ class _Removal:
                 ranges = self._chosen.ranges(connection, direction)
                 if last and direction is Direction.RESPONSE:  # octets behind it, that nobody asked for, are its
                     ranges = Ranges([*zip(*ranges, strict=True), (last, 1 << 62)])
+                gone, kept = (_LACKING.format(side=direction.value, chosen=chosen) for chosen in ("IN", "NOT IN"))
+                db.execute(_GAPS.format(gone=gone, kept=kept), (connection, side))
                 self._cut(connection, side, ranges)
         self._put_pieces()
         db.executemany("INSERT INTO removed VALUES (?, ?)", self.runs)
@@ -136,8 +146,6 @@ class _Removal:
                 db.execute(_CUT, (start, start + 1, stop - start, event))
             else:
                 db.execute("DELETE FROM events WHERE id = ?", (event,))
-        for start, stop in zip(*ranges, strict=True):
-            db.execute(_GAPS, (connection, side, start, stop))
 
     def _takes_last(self, connection: int) -> int:
         """Where the octets received for the last exchange of a connection end, if that one was chosen; else 0. Numbers

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Row = tuple[int, int, int, int, int, bytes]
 
 _BATCH = 16 << 20  # octets that are written in one transaction
-_ROWS = 50_000  # events, likewise
+_ROWS = 8_000  # events, likewise
 _TOGETHER = 64  # events that one statement inserts: between statements Python's lock changes hands
 _LONGEST = 1 << 20  # octets of one event; longer segments are several
 _PERIOD = 0.1  # seconds between commits
