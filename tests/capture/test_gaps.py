@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stored import Step, get, make, ok
+from stored import Step, get, make, ok, one
 
 from httpwire.capture.store.capture import Capture
+from httpwire.capture.store.removal import remove
+from httpwire.errors import UsageError
 from httpwire.wire.element import Direction
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -87,6 +89,18 @@ class TestInContent:
         make(path, [*steps, (1, ">", get("/2")), (1, "<", ok()), *END])
         assert told(path) == [("/1", 200, "incomplete", MISSING, 5), ("/2", 200, "complete", (), 2)]
         assert len(gaps(path, 1)) == 5
+
+
+def test_exchanges_that_share_a_gap_are_removed_together(path: Path) -> None:
+    cut: list[Step] = [(1, ">", get("/1")), (1, "<", HEAD + b"abc"), (1, "?<", b"7")]
+    make(path, [*cut, (1, ">", get("/2")), (1, "<", ok()), *END, *one(2, "/3")])
+    with Capture(str(path)) as capture:
+        with pytest.raises(UsageError, match="only be removed together"):
+            remove(capture, capture.exchanges("number = 1"))
+        assert capture.count() == 3
+        remove(capture, capture.exchanges("number IN (1, 2)"))
+        assert [entry.number for entry in capture.exchanges()] == [3]
+        assert list(capture.connections()) == [2]
 
 
 class TestElsewhere:

@@ -226,6 +226,13 @@ class Conversation:
             self._came_ns = at_ns
             self._received(self._responses.skip(count), at_ns)
 
+    def came(self, direction: Direction, data: bytes | memoryview, at_ns: int) -> None:
+        """Octets went in a direction, at `at_ns`."""
+        if direction is Direction.REQUEST:
+            self.sent(data, at_ns)
+        else:
+            self.received(data, at_ns)
+
     def sent(self, data: bytes | memoryview, at_ns: int) -> None:
         """Octets went out, at `at_ns`."""
         if self._begun_ns is None:

@@ -38,15 +38,16 @@ if TYPE_CHECKING:
 
 UNDER_WAY = "under way"
 _EVENTS = 5_000  # that are read at once
-_SMALL = 8192  # octets of an event that are read along with it; of larger ones perhaps nothing has to be
+_SMALL = 65536  # octets of an event of which the first are read along with it; of larger ones perhaps none have to be
+_FIRST = 8192  # octets: where a head is, it is mostly in them
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SEGMENT, _SENT_ALL, _ENDED, _END, _GAP = 0, 3, 4, 5, 8  # of schema.KINDS
 _TOGETHER = 500  # connections that are looked up at once
 _ENDLESS = 1 << 40  # octets: no length that is announced, but all that comes
 _REQUEST = re.compile(rb"[A-Z][A-Z-]{1,20} (?:/|\*|[a-z]+://|[^ /]+:[0-9]+ )")  # how what follows a gap can be known
 _READ = f"""
-SELECT id, connection, direction, kind, at, start, length(data), CASE WHEN length(data) <= {_SMALL} THEN data END
-FROM events
+SELECT id, connection, direction, kind, at, start, length(data),
+CASE WHEN length(data) <= {_SMALL} THEN substr(data, 1, {_FIRST}) END FROM events
 """
 _NEW = f"{_READ} WHERE id > ? ORDER BY id LIMIT {_EVENTS}"
 _AGAIN = f"{_READ} WHERE connection = ? AND +id > ? AND +id <= ? ORDER BY id"
@@ -318,6 +319,8 @@ class Index:
         """Read one event."""
         if kind == _SEGMENT and size:
             if start > (state.received if direction else state.sent):
+                if state.adrift:
+                    self._find_back(state)  # what was removed began with a request
                 state.leave_out(direction, start)
             if state.adrift and not direction and self._begins(event, data):
                 self._find_back(state)
@@ -326,15 +329,15 @@ class Index:
                 return
             conversation = state.conversation
             side = Direction.RESPONSE if direction else Direction.REQUEST
-            if data is None and conversation.opaque(side) < size:
-                data = self._db.execute("SELECT data FROM events WHERE id = ?", (event,)).fetchone()[0]
             state.pass_by(direction, size)
-            if data is None:
+            if data:
+                conversation.came(side, data, at)
+                size -= len(data)
+            if size and conversation.opaque(side) >= size:
                 conversation.skipped(side, size, at)
-            elif direction:
-                conversation.received(data, at)
-            else:
-                conversation.sent(data, at)
+            elif size:
+                rest = "SELECT substr(data, ?) FROM events WHERE id = ?"
+                conversation.came(side, self._db.execute(rest, (len(data or b"") + 1, event)).fetchone()[0], at)
             self._take_over(state)
         elif kind == _SENT_ALL:
             state.sent_all = True
@@ -367,7 +370,8 @@ class Index:
     def _begins(self, event: int, data: bytes | None) -> bool:
         """Whether a request begins in a segment that follows octets that were not captured."""
         if data is None:
-            data = self._db.execute("SELECT substr(data, 1, 8192) FROM events WHERE id = ?", (event,)).fetchone()[0]
+            first = f"SELECT substr(data, 1, {_FIRST}) FROM events WHERE id = ?"
+            data = self._db.execute(first, (event,)).fetchone()[0]
         return bool(_REQUEST.match(data))
 
     def _find_back(self, state: _Open) -> None:

@@ -12,7 +12,7 @@ import sqlite3
 
 from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
 from httpwire.capture.store.schema import reading, why_failed, writing
-from httpwire.errors import SaveFailed
+from httpwire.errors import SaveFailed, UsageError
 from httpwire.language import N_
 from httpwire.wire.deviations import OCTETS_MISSING
 from httpwire.wire.element import Direction
@@ -31,13 +31,12 @@ _SEGMENT, _END, _GAP = 0, 5, 8  # of schema.KINDS
 _PLACES = "SELECT id, start, length(data) FROM events WHERE connection = ? AND direction = ? AND kind = 0 ORDER BY id"
 _PIECE = "INSERT INTO pieces SELECT id, ?, connection, direction, kind, at, start + ?, substr(data, ?, ?) FROM events"
 _CUT = "UPDATE events SET start = start + ?, data = substr(data, ?, ?) WHERE id = ?"
-# A gap goes with those that it cut: between two exchanges it is of the one that octets are missing from.
+# Which exchanges of a connection are not chosen, where octets of it were not captured.
 _LACKING = f"""
-EXISTS (SELECT 1 FROM exchanges WHERE connection = events.connection AND findings LIKE '% {OCTETS_MISSING.id} %'
-AND start BETWEEN {{side}}_start AND {{side}}_stop AND number {{chosen}} (SELECT number FROM chosen))
-"""
-_GAPS = """
-DELETE FROM events WHERE connection = ? AND direction = ? AND kind = 8 AND ({gone}) AND NOT ({kept})
+SELECT min(number), max(number) FROM exchanges AS kept WHERE number NOT IN (SELECT number FROM chosen)
+AND connection IN (SELECT connection FROM chosen) AND EXISTS (
+    SELECT 1 FROM exchanges WHERE connection = kept.connection AND findings LIKE '% {OCTETS_MISSING.id} %'
+) GROUP BY connection LIMIT 1
 """
 _PIECES = """
 CREATE TEMP TABLE pieces (event INTEGER, part INTEGER, connection INTEGER, direction INTEGER, kind INTEGER, at INTEGER,
@@ -67,8 +66,8 @@ class Removed(Record):
 def remove(capture: Capture, entries: Iterable[Entry]) -> Removed:
     """Take `entries` out of `capture`. Others may append meanwhile; they wait until it is done.
 
-    Raises OutputUnwritable, RecordingUnreadable, RecordingBroken (nothing was changed), SaveFailed (they are taken out,
-    but the file could not be written anew, and its free pages may hold some of their octets)."""
+    Raises OutputUnwritable, RecordingUnreadable, RecordingBroken, UsageError (nothing was changed), SaveFailed (they are
+    taken out, but the file could not be written anew, and its free pages may hold some of their octets)."""
     capture.check_writable()
     chosen = Chosen(capture, entries)
     if not chosen.exchanges:
@@ -112,6 +111,7 @@ class _Removal:
         db, index = self._db, self._capture.index
         # Another process may have removed some of them since they were chosen.
         db.execute("DELETE FROM chosen WHERE number NOT IN (SELECT number FROM exchanges)")
+        self._refuse_parts()
         of_chosen = (
             "SELECT count(*), total(outcome = 'under way') FROM exchanges WHERE number IN (SELECT number FROM chosen)"
         )
@@ -126,14 +126,24 @@ class _Removal:
                 ranges = self._chosen.ranges(connection, direction)
                 if last and direction is Direction.RESPONSE:  # octets behind it, that nobody asked for, are its
                     ranges = Ranges([*zip(*ranges, strict=True), (last, 1 << 62)])
-                gone, kept = (_LACKING.format(side=direction.value, chosen=chosen) for chosen in ("IN", "NOT IN"))
-                db.execute(_GAPS.format(gone=gone, kept=kept), (connection, side))
                 self._cut(connection, side, ranges)
         self._put_pieces()
         db.executemany("INSERT INTO removed VALUES (?, ?)", self.runs)
         db.execute("DELETE FROM exchanges WHERE number IN (SELECT number FROM chosen)")
         left = [connection for connection in connections if not self._drop_empty(connection)]
         index.reread(left)
+
+    def _refuse_parts(self) -> None:
+        """Where a gap is, what it cut can't be told from what it did not once something of it is gone."""
+        found = self._db.execute(_LACKING).fetchone()
+        if found:
+            first, last = found
+            raise UsageError(
+                N_("octets of a connection were not captured: its exchanges can only be removed together"),
+                hint=N_("choose {first} to {last}, too") if first != last else N_("choose {first}, too"),
+                first=first,
+                last=last,
+            )
 
     def _cut(self, connection: int, side: int, ranges: Ranges) -> None:
         """Take the octets of `ranges` out of the segments."""
