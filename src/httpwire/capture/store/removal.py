@@ -66,8 +66,8 @@ class Removed(Record):
 def remove(capture: Capture, entries: Iterable[Entry]) -> Removed:
     """Take `entries` out of `capture`. Others may append meanwhile; they wait until it is done.
 
-    Raises OutputUnwritable, RecordingUnreadable, RecordingBroken, UsageError (nothing was changed), SaveFailed (they are
-    taken out, but the file could not be written anew, and its free pages may hold some of their octets)."""
+    Raises OutputUnwritable, RecordingUnreadable, RecordingBroken, UsageError (nothing was changed), SaveFailed (they
+    are taken out, but the file could not be written anew, and its free pages may hold some of their octets)."""
     capture.check_writable()
     chosen = Chosen(capture, entries)
     if not chosen.exchanges:
