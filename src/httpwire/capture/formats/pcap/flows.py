@@ -8,7 +8,7 @@ whose beginning was not captured, messages that had begun before are passed over
 from __future__ import annotations
 
 from httpwire.capture.formats.pcap.guess import ENOUGH, Guess, answers, asks, asks_perhaps, begins_request, is_tls
-from httpwire.capture.model import Ending, EventKind
+from httpwire.capture.model import Ending, EventKind, TlsFacts
 from httpwire.capture.toll import Cost, Toll
 from httpwire.capture.traffic import ConnectionFacts
 from httpwire.language import N_
@@ -18,7 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from httpwire.capture.model import TlsFacts
     from httpwire.capture.traffic import Sink
 
 NAME = "pcap"
@@ -43,6 +42,7 @@ _ENCRYPTED = 100_000  # pairs of addresses that are told apart
 #: What is held: the side, when, the octets (None: a gap or a close), how many octets a gap has
 _Held = tuple[int, int, bytes | None, int]
 _CLOSE, _CUT = -1, -2
+_ENDINGS = {ending.value: ending for ending in Ending}
 
 
 class Book:
@@ -51,6 +51,7 @@ class Book:
     def __init__(self, sink: Sink, toll: Toll) -> None:
         self.sink = sink
         self.toll = toll
+        self.secrets: Callable[[], bytes] = bytes  # lines of key logs that were in the capture so far
         self.held = 0
         #: TLS connections that were passed over: how many between two addresses, and their octets
         self.encrypted: dict[tuple[str, str], tuple[int, int]] = {}
@@ -69,7 +70,8 @@ class Book:
 
 class Flow:
     """One connection, begun at `began` (ns since 1970), between two addresses (str) that `ends` gives in the order of
-    its sides 0 and 1. `whole`: its beginning was seen, and side 0 is the client. `live`: its events go to the Sink."""
+    its sides 0 and 1. `whole`: its beginning was seen, and side 0 is the client. `live`: its events go to the Sink.
+    `ours`: httpwire wrote its packets, for HTTP alone, and `says` of it what packets can't carry (see writing)."""
 
     __slots__ = (
         "_first",
@@ -89,6 +91,8 @@ class Flow:
         "number",
         "octets",
         "one_sided",
+        "ours",
+        "says",
         "secrets",
         "tls",
         "whole",
@@ -106,7 +110,8 @@ class Flow:
         self.name = ""
         self.secrets = b""
         self.guess = Guess.UNSURE
-        self.live = self.closed = self.ended = False
+        self.live = self.closed = self.ended = self.ours = False
+        self.says: dict[str, str] = {}
         self.number = 0
         self.octets = 0  # of payload, as long as it is not live
         self._held: list[_Held] = []
@@ -115,6 +120,8 @@ class Flow:
 
     def piece(self, side: int, at: int, data: bytes) -> None:
         """The next octets of a side."""
+        if self.ours and not self.live:
+            self._open()
         if self.live:
             self.book.sink.event(self.number, at - self.began, self._direction(side), EventKind.SEGMENT, data)
             return
@@ -159,7 +166,7 @@ class Flow:
             self._decide_at_last()
         if self.live:
             if not self.ended:
-                self._say_ended(at, ending)
+                self._say_ended(at, _ENDINGS.get(self.says.get("ending", ""), ending))
             self.book.sink.event(self.number, at - self.began, None, EventKind.END)
         else:
             self._count()
@@ -237,17 +244,10 @@ class Flow:
             self.began = held[0][1]
         ends = self.ends()
         client, server = ends[self.client], ends[1 - self.client]
-        self.number = sink.open(
-            ConnectionFacts(
-                self.began,
-                client=client,
-                server=server,
-                tls=self.tls,
-                name=self.name,
-                secrets=self.secrets,
-                origin=NAME,
-            )
+        facts = ConnectionFacts(
+            self.began, client=client, server=server, tls=self.tls, name=self.name, secrets=self.secrets, origin=NAME
         )
+        self.number = sink.open(self._as_said(facts) if self.says else facts)
         self.live = True
         first = held[0][1] if held else self.last
         if self.connected:  # octets that came before it, along with the SYN, are told behind it
@@ -262,6 +262,28 @@ class Flow:
                 self.finish(side, at, Ending.CLOSED if count == _CLOSE else Ending.TLS_TRUNCATED)
             else:
                 self.gap(side, at, count)
+
+    def _as_said(self, facts: ConnectionFacts) -> ConnectionFacts:
+        """With what httpwire said of it when it wrote the packets."""
+        from urllib.parse import unquote
+
+        says = {name: unquote(text, errors="surrogateescape") for name, text in self.says.items()}
+        tls = None
+        if "tls" in says:
+            verified = says.get("verified") == "yes"
+            tls = TlsFacts(says["tls"], says.get("cipher", ""), says.get("alpn", ""), verified=verified)
+        random = says.get("random", "").encode("utf-8", "surrogateescape")
+        lines = self.book.secrets().splitlines(keepends=True) if random else []
+        return facts.replace(
+            client=says.get("client", facts.client),
+            server=says.get("server", facts.server),
+            target=says.get("target", ""),
+            tls=tls or facts.tls,
+            name=says.get("name", facts.name),
+            secrets=b"".join(line for line in lines if random in line.lower()) or facts.secrets,
+            origin=says.get("origin", facts.origin),
+            reconstructed=tuple(filter(None, says.get("reconstructed", "").split(","))),
+        )
 
     # What is spoken, from somewhere in the middle.
 

@@ -43,6 +43,7 @@ def read(source: Source, sink: Sink, toll: Toll, *, keylog: str = "") -> None:
     keys = Keys(keylog)
     packets = Packets(source, toll)
     streams = Streams(sink, toll)
+    streams.book.secrets = lambda: packets.secrets
     broken: RecordingBroken | None = None
     try:
         streams.take(packets)

@@ -47,7 +47,9 @@ _LONGEST = 16 << 20  # octets of a packet, or of a block whose content is read
 _LATEST = 1 << 62  # ns since 1970; what is later is no time
 _INTERFACE, _OLD, _SIMPLE, _PACKET, _SECRETS = 1, 2, 3, 6, 10  # types of blocks
 _TLS_KEYS = 0x544C534B
+_COMMENT, _APPLICATION = 1, 4  # options of any block, of a section
 _RESOLUTION, _SHIFT = 9, 14  # options of an interface
+REMARK = b"httpwire: "
 _MOST_SECRETS = 16 << 20  # octets of keys that are held
 
 _ENDS = N_("it ends in the middle of a record")
@@ -119,10 +121,13 @@ class Octets:
 
 
 class Packets:
-    """Iterates over the packets of `source`. `secrets` are the lines of key logs that were in it so far."""
+    """Iterates over the packets of `source`. `secrets` are the lines of key logs that were in it so far; `ours` tells
+    that httpwire wrote the section, and `remark` is what it says of the packet that was given last (see writing)."""
 
     def __init__(self, source: Source, toll: Toll) -> None:
         self.secrets = b""
+        self.ours = False
+        self.remark = b""
         self._source = source
         self._toll = toll
 
@@ -189,6 +194,7 @@ class Packets:
                     raise octets.broken(at, N_("the byte order of a section can't be told"))
                 head, packet = Struct(order + "II").unpack_from, Struct(order + "IIIII").unpack_from
                 interfaces = []
+                self.ours = False
             kind, length = head(data, at)
             if length < 12 or length % 4:
                 raise octets.broken(at, _BAD_BLOCK)
@@ -215,6 +221,7 @@ class Packets:
                     raise octets.broken(at, _TOO_LONG)
                 if kind == _OLD:
                     number = number >> 16 if order == ">" else number & 0xFFFF  # the rest counts dropped packets
+                self.remark = _remark(order, data, at + 28 + caught + -caught % 4, stop - 4) if self.ours else b""
                 if number < len(interfaces):
                     interface = interfaces[number]
                     last = interface.time(high << 32 | low)
@@ -239,7 +246,28 @@ class Packets:
                 what, size = head(data, at + 8)
                 if what == _TLS_KEYS and len(self.secrets) < _MOST_SECRETS:
                     self.secrets += data[at + 16 : min(at + 16 + size, stop - 4)] + b"\n"
+            elif data[at : at + 4] == SECTION:
+                self.ours = dict(_options(order, data, at + 24, stop - 4)).get(_APPLICATION) == b"httpwire"
             at = stop
+
+
+def _options(order: str, data: bytes, at: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """The options of a block, each with its code."""
+    option = Struct(order + "HH").unpack_from
+    while at + 4 <= stop:
+        code, size = option(data, at)
+        if code == 0:
+            return
+        yield code, data[at + 4 : min(at + 4 + size, stop)]
+        at += 4 + size + -size % 4
+
+
+def _remark(order: str, data: bytes, at: int, stop: int) -> bytes:
+    """What httpwire says of a packet whose options are there."""
+    for code, value in _options(order, data, at, stop) if at < stop else ():
+        if code == _COMMENT and value.startswith(REMARK):
+            return value[len(REMARK) :]
+    return b""
 
 
 class _Interface:
@@ -248,18 +276,11 @@ class _Interface:
     def __init__(self, order: str, block: bytes) -> None:
         self.link, self.snap = Struct(order + "HxxI").unpack_from(block)
         self._factor, self._divisor, self._offset = 1000, 1, 0
-        option = Struct(order + "HH").unpack_from
-        at = 8
-        while at + 4 <= len(block):
-            code, size = option(block, at)
-            value = block[at + 4 : at + 4 + size]
-            if code == 0:
-                break
+        for code, value in _options(order, block, 8, len(block)):
             if code == _RESOLUTION and value:
                 self._resolve(value[0])
             elif code == _SHIFT and len(value) == 8:
                 self._offset = Struct(order + "q").unpack(value)[0] * 1_000_000_000
-            at += 4 + size + -size % 4
 
     def _resolve(self, resolution: int) -> None:
         """The unit of time: 10 to the power of minus `resolution` seconds; of 2, where the first bit is set."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from struct import Struct
 
+from httpwire.capture.formats.pcap.packets import REMARK
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from httpwire.capture.formats.pcap.endpoints import Endpoint
@@ -18,7 +20,6 @@ _RAW = 101  # LINKTYPE_RAW: a packet begins with its IP header
 _TLS_KEY_LOG = 0x544C534B
 _COMMENT, _APPLICATION, _RESOLUTION = 1, 4, 9  # options
 _LONGEST_OPTION = 0xFFFF
-_PREFIX = b"httpwire: "
 _AROUND = 32  # octets of an Enhanced Packet Block beside its packet and options
 #: Where sequence numbers begin, of client and server: fixed, so that the same capture gives the same file.
 FIRST = (0x10000000, 0x20000000)
@@ -128,7 +129,7 @@ class Side:
         tcp = _TCP.pack(*self._ports, number, seen, header << 2, flags, _WINDOW, check, 0)
         ip = self._ip_header(size)
         length = len(ip) + size
-        more = _option(_COMMENT, (_PREFIX + says)[:_LONGEST_OPTION]) + bytes(4) if says else b""
+        more = _option(_COMMENT, (REMARK + says)[:_LONGEST_OPTION]) + bytes(4) if says else b""
         padding = bytes(-length % 4)
         whole = _AROUND + length + len(padding) + len(more)
         moment = max(at_ns, 0)

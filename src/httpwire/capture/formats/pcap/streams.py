@@ -22,9 +22,7 @@ from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from httpwire.capture.formats.pcap.packets import Packet
+    from httpwire.capture.formats.pcap.packets import Packets
     from httpwire.capture.traffic import Sink
 
 FORGOTTEN = Cost("forgotten-connections", N_("connections cut short here, as too many were open at once"))
@@ -51,13 +49,16 @@ class Streams:
         self._closed: deque[Side] = deque()
         self._open = 0
         self._order = Reassembly(toll)
+        self._ours = False
+        self._said: dict[str, str] = {}  # what httpwire said of the packet that is looked at
 
-    def take(self, packets: Iterable[Packet]) -> None:
+    def take(self, packets: Packets) -> None:
         """Take all `packets`. What raises leaves everything before it taken. Raises what they do; SaveFailed."""
         plain, sides, event = _PLAIN.unpack_from, self._sides, self.book.sink.event
         segment, slow, kind = self._network.segment, self._segment, EventKind.SEGMENT
         for packet in packets:
             at, link, data, start, stop, size = packet
+            said = packets.remark
             if link == ETHERNET and stop - start >= _PLAIN_TO:
                 inner, version, total, fragment, protocol, key, sequence, acknowledged, offset, flags = plain(
                     data, start + 12
@@ -80,7 +81,9 @@ class Streams:
                     continue
                 key, sequence, acknowledged, flags, data, first, end, stop = found
             side = sides.get(key)
-            if side is not None and side.plain and flags & 0x17 == _ACK and end <= stop:
+            if said:
+                self._said = dict(word.partition("=")[::2] for word in said.decode("utf-8", "replace").split(" "))
+            if side is not None and side.plain and flags & 0x17 == _ACK and end <= stop and not said:
                 reached = side.other.next
                 if acknowledged == reached or (acknowledged - reached) & ALL >= HALF:
                     if first == end:
@@ -101,7 +104,9 @@ class Streams:
             if side is not None and side.deaf and not flags & 7:
                 side.flow.octets += end - first
                 continue
+            self._ours = packets.ours
             slow(at, key, side, sequence, acknowledged, flags, data, first, end, stop)
+            self._said = {}
 
     def finish(self) -> None:
         """No more will come: end what is open. Raises SaveFailed."""
@@ -137,6 +142,8 @@ class Streams:
         flow, other = side.flow, side.other
         if flow.closed:
             return
+        if "ending" in self._said:
+            flow.says |= self._said
         if at < flow.last:
             at = flow.last
         else:
@@ -206,6 +213,7 @@ class Streams:
             side.flow.connected = max(at, side.flow.last)
         else:
             side = self._meet(at, key, begin)
+            side.flow.says, side.flow.ours = self._said, self._ours
         side.next = side.first = begin
         return side
 
