@@ -199,7 +199,7 @@ class _Run:
     def _lay(self, rows: list[Entry] | None = None) -> Table:
         """Begin the table, of which `rows` are the first."""
         columns = columns_of(sys.stdout) if sys.stdout.isatty() else 0
-        self._table = Table(self._tr, columns, rows or [], self._capture.last, time.time())
+        self._table = Table(self._tr, columns, rows or [], self._capture.last, time.time(), plain=not self._colour)
         if not show([self._table.header()], colour=self._colour):
             raise _Gone
         return self._table

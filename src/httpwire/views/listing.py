@@ -11,7 +11,7 @@ import time
 
 from httpwire.language import N_, Translator
 from httpwire.views.origin import origin_object
-from httpwire.views.text import duration, size, visible, width
+from httpwire.views.text import duration, padded, size, visible, width
 from httpwire.wire.deviations import CATALOGUE
 from httpwire.wire.exchange import Outcome
 
@@ -79,11 +79,15 @@ MARK = "*"  # behind the number of an exchange whose octets are not the wire's
 
 class Table:
     """A table of exchanges; `sample` are its first rows, `highest` the highest number so far, `now` in seconds since
-    1970: the times of another day are shown with the date."""
+    1970: the times of another day are shown with the date. `plain`: its lines have no styles."""
 
-    def __init__(self, tr: Translator, columns: int, sample: list[Entry], highest: int, now: float) -> None:
+    def __init__(
+        self, tr: Translator, columns: int, sample: list[Entry], highest: int, now: float, *, plain: bool = False
+    ) -> None:
         self._tr = tr
+        self._plain = plain
         self._dated = any(_day(entry.began_ns // 10**9) != _day(now) for entry in sample)
+        self._second: tuple[int | None, str] = (None, "")  # the one that was told last, as text
         rows = [self._cells(entry, marked=False) for entry in sample]
         widths = {name: width(self._header(name)) for name in _HEADERS}
         for row in rows:
@@ -97,13 +101,14 @@ class Table:
         longest = max(width(tr(text)) for text in _OUTCOMES.values())
         self._widths = _fitted(widths, columns, longest) if columns else widths
         self._cut = bool(columns)
+        self._columns = [(name, room) for name, room in self._widths.items() if room]
 
     def _header(self, name: str) -> str:
         return "#" if name == "number" else self._tr(_HEADERS[name])
 
     def header(self) -> Line:
         """The names of the columns, which are those of the filters where there is one."""
-        return self._line({name: ("title", self._header(name)) for name in _HEADERS})
+        return self._line({name: self._header(name) for name in _HEADERS}, dict.fromkeys(_HEADERS, "title"))
 
     def row(self, entry: Entry, facts: ConnectionFacts | None) -> Line:
         """One exchange; `facts` are those of a connection whose octets were reconstructed."""
@@ -121,14 +126,14 @@ class Table:
             styles["duration"] = styles["end"]
         if width(cells["findings"]) > self._widths["findings"] and self._cut:
             cells["findings"] = str(len(entry.findings))
-        return self._line({name: (styles.get(name, ""), text) for name, text in cells.items()})
+        return self._line(cells, styles)
 
     def _cells(self, entry: Entry, *, marked: bool) -> dict[str, str]:
         tr = self._tr
         took = entry.duration_ns
         return {
             "number": f"{entry.number}{MARK if marked else ' '}",
-            "time": _clock(entry.began_ns, dated=self._dated),
+            "time": self._clock(entry.began_ns),
             "method": _shown(entry.method) or "-",
             "host": _shown(entry.host) or "-",
             "target": _shown(entry.target) or "-",
@@ -141,18 +146,33 @@ class Table:
             "findings": " ".join(entry.findings),
         }
 
-    def _line(self, cells: dict[str, tuple[str, str]]) -> Line:
-        line: Line = []
-        for name, (style, text) in cells.items():
-            room = self._widths[name]
-            if not room:
+    def _line(self, cells: dict[str, str], styles: dict[str, str]) -> Line:
+        texts = []
+        for name, room in self._columns:
+            text = cells[name]
+            if text.isascii() and len(text) <= room:
+                texts.append(text.rjust(room) if name in _RIGHT else text.ljust(room))
                 continue
-            shown = _fit(text, room, name) if self._cut else text
-            blank = " " * (room - width(shown))
-            if line:
-                line.append(("", _GAP))
-            line.append((style, blank + shown if name in _RIGHT else shown + blank))
+            text = _fit(text, room, name) if self._cut else text
+            texts.append(" " * (room - width(text)) + text if name in _RIGHT else padded(text, room))
+        if self._plain:
+            return [("", _GAP.join(texts))]
+        line: Line = []
+        for (name, _), text in zip(self._columns, texts, strict=True):
+            line += [(styles.get(name, ""), text), ("", _GAP)]
+        del line[-1]
         return line
+
+    def _clock(self, ns: int) -> str:
+        """A moment in local time, with the date or with milliseconds."""
+        second = ns // 10**9
+        if second != self._second[0]:
+            try:
+                form = "%Y-%m-%d %H:%M:%S" if self._dated else "%H:%M:%S"
+                self._second = second, time.strftime(form, time.localtime(second))
+            except (OverflowError, ValueError, OSError):  # a damaged file may say any time
+                return "-"
+        return self._second[1] if self._dated else f"{self._second[1]}.{ns // 10**6 % 1000:03}"
 
 
 _ENDS_BADLY = (Outcome.INCOMPLETE.value, Outcome.UNDECIDABLE.value, Outcome.NO_ANSWER.value)
@@ -203,6 +223,8 @@ def _first(text: str, room: int) -> str:
 
 
 def _shown(text: str) -> str:
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
     return visible(text.encode("latin-1"))
 
 
@@ -211,17 +233,6 @@ def _day(seconds: float) -> tuple[int, int]:
         return time.localtime(seconds)[0], time.localtime(seconds)[7]
     except (OverflowError, ValueError, OSError):
         return 0, 0
-
-
-def _clock(ns: int, *, dated: bool) -> str:
-    """A moment in local time, with the date or with milliseconds."""
-    try:
-        moment = time.localtime(ns // 10**9)
-    except (OverflowError, ValueError, OSError):  # a damaged file may say any time
-        return "-"
-    if dated:
-        return time.strftime("%Y-%m-%d %H:%M:%S", moment)
-    return f"{time.strftime('%H:%M:%S', moment)}.{ns // 10**6 % 1000:03}"
 
 
 def _worst(findings: Iterable[str]) -> str:
