@@ -141,7 +141,7 @@ class Table:
             "type": entry.type or "-",
             "sent": size(entry.request_stop - entry.request_start),
             "size": size(entry.response_content) if entry.status else "-",
-            "duration": duration(took) if took is not None else "-",
+            "duration": duration(took) if took else "-",  # some formats keep no times
             "end": entry.rule if entry.complete else tr(_OUTCOMES.get(entry.outcome, entry.outcome)),
             "findings": " ".join(entry.findings),
         }
