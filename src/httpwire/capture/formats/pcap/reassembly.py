@@ -75,6 +75,10 @@ class Side:
         self.owed = -1  # up to where the other side has acknowledged what was not seen
         self.recent: bytes | None = None  # the last payload
 
+    def part(self) -> None:
+        """Let go of the other side, when the connection is forgotten: the two would keep each other in memory."""
+        del self.other
+
 
 #: What waits: how many octets are before it, its octets, and how many more were not captured
 _Piece = tuple[int, bytes, int]

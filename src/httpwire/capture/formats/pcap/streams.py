@@ -252,9 +252,11 @@ class Streams:
             each.recent = None
             self._closed.append(each)
         while len(self._closed) > 2 * _CLOSED:
-            each = self._closed.popleft()
-            if self._sides.get(each.key) is each:
-                del self._sides[each.key]
+            pair = self._closed.popleft(), self._closed.popleft()
+            for each in pair:
+                if self._sides.get(each.key) is each:
+                    del self._sides[each.key]
+                each.part()
 
     def _forget(self) -> None:
         """Too many connections are open: end those on which nothing has happened for longest."""
