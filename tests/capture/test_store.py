@@ -18,12 +18,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from stored import Step, get, index_of, make, octets, ok, one, rebuilt, rows, tell
 
+from httpwire.capture.model import EventKind
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.checking import faults
 from httpwire.capture.store.chosen import Chosen
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.removal import remove
-from httpwire.capture.store.writing import Appender
+from httpwire.capture.store.writing import Appender, Writer
 from httpwire.capture.traffic import ConnectionFacts, put_exchange
 from httpwire.errors import OutputUnwritable, RecordingBroken, RecordingUnreadable, SaveFailed
 
@@ -406,10 +407,11 @@ _LARGE = """
 import sys
 from pathlib import Path
 from httpwire.capture.model import EventKind
+from httpwire.capture.model import EventKind
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.removal import remove
-from httpwire.capture.store.writing import Appender
+from httpwire.capture.store.writing import Appender, Writer
 from httpwire.capture.traffic import ConnectionFacts
 from httpwire.wire.element import Direction
 
@@ -520,3 +522,23 @@ def test_others_append_and_read_while_exchanges_are_removed(tmp_path: Path) -> N
         targets = [entry.target for entry in capture.exchanges()]
     assert targets == [f"/old{n}" for n in range(300) if n % 60 >= 30] + [f"/new{n}" for n in range(60)]
     assert index_of(path) == rebuilt(path)
+
+
+@pytest.mark.parametrize("kind", [Appender, Writer])
+def test_addresses_that_are_no_text_lose_nothing(tmp_path: Path, kind: type[Appender]) -> None:
+    path = str(tmp_path / "a.hwire")
+    facts = ConnectionFacts(1, client="unix:/tmp/\udcff", server="unix:/tmp/é")
+    with kind(path) as sink:
+        put_exchange(sink, facts, [get()], [ok()])
+    with Capture(path) as capture:
+        capture.update()
+        assert capture.count() == 1
+        told = capture.facts(1)
+        assert (told.client, told.server) == (r"unix:/tmp/\udcff", "unix:/tmp/é")
+
+
+def test_whatever_fails_on_the_writers_thread_reaches_the_caller(tmp_path: Path) -> None:
+    with pytest.raises(OverflowError), Writer(str(tmp_path / "a.hwire")) as sink:
+        connection = sink.open(ConnectionFacts(1))
+        sink.event(connection, 1 << 70, None, EventKind.END)
+        sink.flush()

@@ -179,7 +179,7 @@ class Writer(Appender):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, durable=True)
-        self._failure: SaveFailed | None = None
+        self._failure: Exception | None = None
         self._changed = threading.Condition()
         self._under_way = 0  # octets that the thread is writing
         self._closing = False
@@ -230,7 +230,7 @@ class Writer(Appender):
             if batch and not self._failure:
                 try:
                     self._write(batch)
-                except SaveFailed as error:
+                except Exception as error:  # noqa: BLE001  # whatever it is: nobody would wait for it otherwise
                     self._failure = error
             with self._changed:
                 self._under_way = 0
@@ -261,9 +261,9 @@ def _row(number: int | None, facts: ConnectionFacts) -> tuple[object, ...]:
     return (
         number,
         facts.began_ns,
-        facts.client,
-        facts.server,
-        facts.target,
+        _storable(facts.client),
+        _storable(facts.server),
+        _storable(facts.target),
         tls.version if tls else None,
         tls.cipher if tls else "",
         tls.alpn if tls else "",
@@ -273,3 +273,8 @@ def _row(number: int | None, facts: ConnectionFacts) -> tuple[object, ...]:
         facts.origin,
         " ".join(facts.reconstructed),
     )
+
+
+def _storable(text: str) -> str:
+    """Text as SQLite can hold it: a Unix socket's path may have octets that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
