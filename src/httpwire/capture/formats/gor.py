@@ -13,6 +13,7 @@ from collections import OrderedDict
 from itertools import chain
 
 from httpwire.capture.formats.bare import Facts, charge
+from httpwire.capture.formats.spool import Spool
 from httpwire.capture.model import Ending, EventKind
 from httpwire.capture.toll import NO_ANSWER, NO_REQUEST, Cost
 from httpwire.capture.traffic import ConnectionFacts
@@ -24,7 +25,6 @@ from httpwire.wire.record import Record, at
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from tempfile import SpooledTemporaryFile
 
     from httpwire.capture.raw import Outgoing
     from httpwire.capture.source import Source
@@ -166,9 +166,9 @@ class _Answer(Record):
     __slots__ = ()
     FIELDS = ("line", "octets")
     line: _Line = at(0)
-    octets: SpooledTemporaryFile[bytes] = at(1)
+    octets: Spool = at(1)
 
-    def __new__(cls, line: _Line, octets: SpooledTemporaryFile[bytes]) -> _Answer:
+    def __new__(cls, line: _Line, octets: Spool) -> _Answer:
         return tuple.__new__(cls, (line, octets))
 
 
@@ -191,7 +191,7 @@ class _Pairs:
         self._sink.event(connection, line.latency_ns, Direction.REQUEST, EventKind.SENT_ALL)
         early = self._early.pop(line.id, None)
         if early:
-            self._answered(early.line, _read_back(early.octets))
+            self._answered(early.line, early.octets.blocks())
         elif len(self._asked) > _WAITING:
             self._unanswered(self._asked.popitem(last=False)[1][0])
 
@@ -200,11 +200,9 @@ class _Pairs:
         if line.id in self._asked:
             self._answered(line, payload)
             return
-        import tempfile
-
         if line.id in self._early:
             self._alone(self._early.pop(line.id))
-        octets = tempfile.SpooledTemporaryFile(_HELD)  # noqa: SIM115  # it is kept
+        octets = Spool(most=_HELD)
         self._early[line.id] = _Answer(line, octets)
         for piece in payload:
             octets.write(piece)
@@ -225,7 +223,7 @@ class _Pairs:
     def _alone(self, answer: _Answer) -> None:
         self._toll.lose(NO_REQUEST)
         connection = self._sink.open(ConnectionFacts(answer.line.began_ns, origin=NAME))
-        self._answer(connection, 0, answer.line.latency_ns, _read_back(answer.octets))
+        self._answer(connection, 0, answer.line.latency_ns, answer.octets.blocks())
 
     def _answer(self, connection: int, first_ns: int, latency_ns: int, payload: Iterable[bytes]) -> None:
         ending = Ending.UNSEEN
@@ -259,13 +257,6 @@ class _Pairs:
     def _end(self, connection: int, moment: int, ending: Ending) -> None:
         self._sink.event(connection, moment, Direction.RESPONSE, EventKind.ENDED, ending.value.encode("ascii"))
         self._sink.event(connection, moment, None, EventKind.END)
-
-
-def _read_back(octets: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
-    with octets:
-        octets.seek(0)
-        while block := octets.read(_BLOCK):
-            yield block
 
 
 def write(capture: Capture, entries: Iterable[Entry], output: Output, toll: Toll) -> None:

@@ -12,8 +12,9 @@ import stat
 
 from httpwire.capture.formats.curl import costs
 from httpwire.capture.formats.curl.costs import NotTaken
-from httpwire.capture.formats.curl.octets import Filed, Spool, whole
+from httpwire.capture.formats.curl.octets import Filed, whole
 from httpwire.capture.formats.curl.urls import encoded
+from httpwire.capture.formats.spool import Spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

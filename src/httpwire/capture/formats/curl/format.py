@@ -16,12 +16,13 @@ from itertools import chain
 from httpwire.capture.formats.curl import costs, windows
 from httpwire.capture.formats.curl.costs import NotTaken
 from httpwire.capture.formats.curl.files import Files
-from httpwire.capture.formats.curl.octets import Held, Spool
+from httpwire.capture.formats.curl.octets import Held
 from httpwire.capture.formats.curl.quoting import comment
 from httpwire.capture.formats.curl.request import requests
 from httpwire.capture.formats.curl.settings import operations
 from httpwire.capture.formats.curl.words import Shell
 from httpwire.capture.formats.curl.writing import write as command_for
+from httpwire.capture.formats.spool import Spool
 from httpwire.capture.model import Ending
 from httpwire.capture.toll import ADDRESSES, CONNECTIONS, TLS_FACTS
 from httpwire.capture.traffic import SOME_TLS, ConnectionFacts, put_exchange

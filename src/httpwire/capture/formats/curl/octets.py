@@ -1,13 +1,12 @@
-"""Octets that are in memory, in a file, or in a temporary one: the content that a command sends.
+"""Octets that are in memory or in a file, or several such one after the other: the content that a command sends.
 
-In: pieces, as they are read. Out: how many octets they are, before any is given out, and the octets
-in blocks. What is more than a mebibyte is on disk.
+In: octets, paths. Out: how many octets they are, before any is given out, and the octets in blocks. A Spool is
+such Octets, too.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 
 from httpwire.errors import RecordingUnreadable
 from httpwire.language import N_
@@ -24,34 +23,10 @@ if TYPE_CHECKING:
         def size(self) -> int: ...
 
         def blocks(self) -> Iterator[bytes]:
-            """Raises RecordingUnreadable."""
+            """Raises RecordingUnreadable, SaveFailed."""
 
 
 BLOCK = 256 << 10
-_MEMORY = 1 << 20
-
-
-class Spool:
-    """Octets that were written here."""
-
-    def __init__(self, blocks: Iterable[bytes] = ()) -> None:
-        self.size = 0
-        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  # closed below
-        for block in blocks:
-            self.write(block)
-
-    def __del__(self) -> None:
-        self._file.close()  # its last reader has gone
-
-    def write(self, data: bytes) -> None:
-        self._file.seek(self.size)
-        self._file.write(data)
-        self.size += len(data)
-
-    def blocks(self) -> Iterator[bytes]:
-        for offset in range(0, self.size, BLOCK):
-            self._file.seek(offset)
-            yield self._file.read(BLOCK)
 
 
 class Held:

@@ -11,8 +11,9 @@ import re
 
 from httpwire.capture.formats.curl import costs
 from httpwire.capture.formats.curl.escapes import unescaped
-from httpwire.capture.formats.curl.octets import Held, Spool
+from httpwire.capture.formats.curl.octets import Held
 from httpwire.capture.formats.curl.text import Text
+from httpwire.capture.formats.spool import Spool
 from httpwire.language import N_
 
 TYPE_CHECKING = False

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
+from httpwire.capture.formats.spool import Spool
 from httpwire.capture.formats.warc import costs
-from httpwire.capture.formats.warc.held import Held
 from httpwire.capture.formats.warc.octets import octets_of
 from httpwire.capture.formats.warc.records import records
 from httpwire.capture.formats.warc.uris import SCHEMES, parts_of, server_of
@@ -94,8 +94,8 @@ class _Exchange:
         self.records: list[Record] = []
         self.at_ns = 0  # the request's time
         self.first_ns = 0  # the response's
-        self.request: Held | None = None
-        self.response: Held | None = None
+        self.request: Spool | None = None
+        self.response: Spool | None = None
         self.answered = False
         self.interim = False  # the last response is one
         self.unseen = False  # whoever captured it did not keep its end
@@ -171,7 +171,7 @@ class _Exchanges:
             found = self._wait()
         self._add(found, record)
         found.at_ns = record.at_ns
-        found.request = Held()
+        found.request = Spool()
         self._hold(found.request, record)
         if found.answered:
             self._go(found)
@@ -197,7 +197,7 @@ class _Exchanges:
         if found.connection:
             self._put(found, record.pieces())
         else:
-            found.response = found.response or Held()
+            found.response = found.response or Spool()
             self._hold(found.response, record)
         self._inside = False
 
@@ -278,9 +278,9 @@ class _Exchanges:
         waiting[new] = None
         return new
 
-    def _hold(self, held: Held, record: Record) -> None:
+    def _hold(self, held: Spool, record: Record) -> None:
         for piece in record.pieces():
-            held.add(piece)
+            held.write(piece)
             self._octets += len(piece)
         self._inside = False
 
@@ -297,15 +297,14 @@ class _Exchanges:
         connection = exchange.connection = self._sink.open(exchange.facts())
         self._open = exchange
         if exchange.request is not None:
-            for piece in exchange.request.pieces():
+            for piece in exchange.request.blocks():
                 self._sink.event(connection, 0, Direction.REQUEST, EventKind.SEGMENT, piece)
             self._sink.event(connection, 0, Direction.REQUEST, EventKind.SENT_ALL)
         if exchange.response is not None:
-            self._put(exchange, exchange.response.pieces())
+            self._put(exchange, exchange.response.blocks())
         for held in (exchange.request, exchange.response):
             if held:
-                self._octets -= held.octets
-                held.close()
+                self._octets -= held.size
 
     def _put(self, exchange: _Exchange, pieces: Iterable[bytes]) -> None:
         moment = max(exchange.first_ns - exchange.at_ns, 0)
