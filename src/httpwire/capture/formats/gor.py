@@ -178,22 +178,23 @@ class _Pairs:
     def __init__(self, sink: Sink, toll: Toll) -> None:
         self._sink = sink
         self._toll = toll
-        self._asked: OrderedDict[bytes, tuple[int, int]] = OrderedDict()  # by ID: connection, when it began
+        # By ID: the connection, when it began, and when the request was out.
+        self._asked: OrderedDict[bytes, tuple[int, int, int]] = OrderedDict()
         self._early: OrderedDict[bytes, _Answer] = OrderedDict()
 
     def request(self, line: _Line, payload: Iterable[bytes]) -> None:
         """Raises what reading the payload raises, and SaveFailed."""
         if line.id in self._asked:  # the ID is used again
-            self._unanswered(self._asked.pop(line.id)[0])
+            self._unanswered(*self._asked.pop(line.id))
         connection = self._sink.open(ConnectionFacts(line.began_ns, origin=NAME))
-        self._asked[line.id] = connection, line.began_ns
+        self._asked[line.id] = connection, line.began_ns, line.latency_ns
         self._put(connection, Direction.REQUEST, 0, line.latency_ns, payload)
         self._sink.event(connection, line.latency_ns, Direction.REQUEST, EventKind.SENT_ALL)
         early = self._early.pop(line.id, None)
         if early:
             self._answered(early.line, early.octets.blocks())
         elif len(self._asked) > _WAITING:
-            self._unanswered(self._asked.popitem(last=False)[1][0])
+            self._unanswered(*self._asked.popitem(last=False)[1])
 
     def answer(self, line: _Line, payload: Iterable[bytes]) -> None:
         """Raises what reading the payload raises, and SaveFailed."""
@@ -213,12 +214,12 @@ class _Pairs:
         """No more will come. Raises SaveFailed."""
         for answer in self._early.values():
             self._alone(answer)
-        for connection, _ in self._asked.values():
-            self._unanswered(connection)
+        for asked in self._asked.values():
+            self._unanswered(*asked)
 
     def _answered(self, line: _Line, payload: Iterable[bytes]) -> None:
-        connection, began_ns = self._asked.pop(line.id)
-        self._answer(connection, max(0, line.began_ns - began_ns), line.latency_ns, payload)
+        connection, began_ns, sent_ns = self._asked.pop(line.id)
+        self._answer(connection, max(sent_ns, line.began_ns - began_ns), line.latency_ns, payload)
 
     def _alone(self, answer: _Answer) -> None:
         self._toll.lose(NO_REQUEST)
@@ -250,9 +251,9 @@ class _Pairs:
             if held:
                 self._sink.event(connection, first_ns, direction, EventKind.SEGMENT, held)
 
-    def _unanswered(self, connection: int) -> None:
+    def _unanswered(self, connection: int, _: int, sent_ns: int) -> None:
         self._toll.lose(NO_ANSWER)
-        self._end(connection, 0, Ending.UNSEEN)
+        self._end(connection, sent_ns, Ending.UNSEEN)
 
     def _end(self, connection: int, moment: int, ending: Ending) -> None:
         self._sink.event(connection, moment, Direction.RESPONSE, EventKind.ENDED, ending.value.encode("ascii"))
