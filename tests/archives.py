@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from captures import Bytes
 from httpwire.capture.formats.har import format as har
 from httpwire.capture.reading import Reading
 from httpwire.capture.source import Source
@@ -174,23 +175,15 @@ def read_capture(path: Path) -> list[Exchange]:
         return [Exchange(capture, entry) for entry in capture.exchanges()]
 
 
-class _Kept:
-    def __init__(self) -> None:
-        self.blocks: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.blocks.append(data)
-
-
 def written(path: Path) -> tuple[bytes, dict[str, int]]:
     """The capture as a HAR, and what was lost."""
-    output, toll = _Kept(), Toll()
+    output, toll = Bytes(), Toll()
     with Capture(str(path)) as capture:
         capture.update()
         har.write(capture, capture.exchanges(), output, toll)
     assert not toll.reconstructed
     assert not toll.skipped
-    return b"".join(output.blocks), {cost.id: count for cost, count in toll.lost.items()}
+    return bytes(output), {cost.id: count for cost, count in toll.lost.items()}
 
 
 def entry(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from httpwire.capture.model import EventKind
+from httpwire.capture.model import Ending, EventKind, WireEvent
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.entry import Entry
 from httpwire.capture.store.writing import Appender
@@ -14,8 +14,69 @@ from httpwire.wire.element import Direction
 
 BEGAN = 1_700_000_000_000_000_000  # ns since 1970
 
+Pair = tuple[bytes, bytes]
 
-def capture_of(path: Path, exchanges: Iterable[tuple[bytes, bytes]], *, facts: ConnectionFacts | None = None) -> Path:
+
+class Bytes(bytearray):
+    """An Output in memory."""
+
+    def write(self, data: bytes, /) -> None:
+        self += data
+
+
+class Told:
+    """A Sink that notes what it is told, and insists on what a Sink may rely on."""
+
+    def __init__(self) -> None:
+        self.facts: list[ConnectionFacts] = []
+        self.events: list[list[WireEvent]] = []
+
+    def open(self, facts: ConnectionFacts) -> int:
+        self.facts.append(facts)
+        self.events.append([])
+        return len(self.facts)
+
+    def revise(self, connection: int, facts: ConnectionFacts) -> None:
+        self.facts[connection - 1] = facts
+
+    def event(
+        self,
+        connection: int,
+        at_ns: int,
+        direction: Direction | None,
+        kind: EventKind,
+        data: bytes | memoryview = b"",
+    ) -> None:
+        events = self.events[connection - 1]
+        assert 0 <= at_ns < 1 << 63
+        assert not events or events[-1].kind is not EventKind.END, "nothing comes behind the end"
+        assert not events or events[-1].at_ns <= at_ns, "time goes on"
+        assert kind is not EventKind.SEGMENT or data
+        events.append(WireEvent(at_ns, direction, kind, bytes(data)))
+
+    def octets(self, direction: Direction) -> list[bytes]:
+        """Those of each connection."""
+        return [
+            b"".join(e.data for e in events if e.kind is EventKind.SEGMENT and e.direction is direction)
+            for events in self.events
+        ]
+
+    @property
+    def pairs(self) -> list[Pair]:
+        return list(zip(self.octets(Direction.REQUEST), self.octets(Direction.RESPONSE), strict=True))
+
+    @property
+    def all_ended(self) -> bool:
+        return all(events and events[-1].kind is EventKind.END for events in self.events)
+
+    @property
+    def endings(self) -> list[Ending]:
+        """Why each connection ended; all have."""
+        assert self.all_ended
+        return [Ending(bytes(e.data).decode()) for events in self.events for e in events if e.kind is EventKind.ENDED]
+
+
+def capture_of(path: Path, exchanges: Iterable[Pair], *, facts: ConnectionFacts | None = None) -> Path:
     """A capture with a connection for each (request, response), a second apart; the answer comes 5 ms after."""
     with Appender(str(path)) as sink:
         for number, (request, response) in enumerate(exchanges):
@@ -30,7 +91,7 @@ def entries_of(path: Path) -> list[Entry]:
         return list(capture.exchanges())
 
 
-def exchanges_of(path: Path) -> list[tuple[bytes, bytes]]:
+def exchanges_of(path: Path | str) -> list[Pair]:
     """The octets of each exchange, in the order of the numbers."""
     with Capture(str(path)) as capture:
         capture.update()

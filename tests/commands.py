@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from captures import Bytes
 from httpwire.capture.formats.curl import format as curl
 from httpwire.capture.formats.curl.words import Shell
 from httpwire.capture.model import Ending, EventKind
@@ -75,19 +76,9 @@ def read(text: bytes, folder: Path, *, fails: bool = False) -> Taken:
     return taken
 
 
-class Gathered:
-    """An Output in memory."""
-
-    def __init__(self) -> None:
-        self.octets = bytearray()
-
-    def write(self, data: bytes, /) -> None:
-        self.octets += data
-
-
 def written(requests: Iterable[bytes], folder: Path, **facts: object) -> tuple[bytes, Toll]:
     """What is written for `requests`, each on a connection of its own with `facts`."""
-    output, toll = Gathered(), Toll()
+    output, toll = Bytes(), Toll()
     with tempfile.TemporaryDirectory(dir=folder) as place:
         path = str(Path(place) / "capture.hwire")
         with Appender(path) as sink:
@@ -97,7 +88,7 @@ def written(requests: Iterable[bytes], folder: Path, **facts: object) -> tuple[b
         with Capture(path) as capture:
             capture.update()
             curl.write(capture, capture.exchanges(), output, toll)
-    return bytes(output.octets), toll
+    return bytes(output), toll
 
 
 def shell_words(text: bytes) -> list[bytes]:

@@ -7,8 +7,8 @@ import random
 import struct
 from dataclasses import dataclass, field
 
+from captures import Told
 from httpwire.capture.model import EventKind
-from httpwire.capture.traffic import ConnectionFacts
 from httpwire.wire.element import Direction
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
@@ -160,46 +160,10 @@ def pcapng(packets: list[bytes], *, link: int = 1, order: str = "<") -> bytes:
     return b"".join(made)
 
 
-Told = tuple[int, Direction | None, EventKind, bytes]
+class Heard(Told):
+    """A Sink that remembers, gaps too."""
 
-
-class Heard:
-    """A Sink that remembers, and insists on what a Sink may rely on."""
-
-    def __init__(self) -> None:
-        self.facts: list[ConnectionFacts] = []
-        self.events: list[list[Told]] = []
-        self._over: set[int] = set()
-
-    def open(self, facts: ConnectionFacts) -> int:
-        self.facts.append(facts)
-        self.events.append([])
-        return len(self.events)
-
-    def revise(self, connection: int, facts: ConnectionFacts) -> None:
-        self.facts[connection - 1] = facts
-
-    def event(
-        self,
-        connection: int,
-        at_ns: int,
-        direction: Direction | None,
-        kind: EventKind,
-        data: bytes | memoryview = b"",
-    ) -> None:
-        events = self.events[connection - 1]
-        assert connection not in self._over, "nothing happens behind the end"
-        assert at_ns >= 0
-        assert not events or events[-1][0] <= at_ns, "time goes on"
-        events.append((at_ns, direction, kind, bytes(data)))
-        if kind is EventKind.END:
-            self._over.add(connection)
-
-    @property
-    def all_ended(self) -> bool:
-        return len(self._over) == len(self.events)
-
-    def octets(self, direction: Direction, connection: int = 0) -> bytes:
+    def stream(self, direction: Direction, connection: int = 0) -> bytes:
         """What went in one direction, with a mark where there is a gap."""
         pieces = []
         for _, side, kind, data in self.events[connection]:

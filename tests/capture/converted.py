@@ -8,88 +8,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from httpwire.capture.model import Ending, EventKind, WireEvent
+from captures import Bytes, Pair, Told
 from httpwire.capture.source import Source
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
 from httpwire.capture.traffic import ConnectionFacts, put_exchange
 from httpwire.errors import HttpwireError, RecordingBroken, RecordingUnreadable
-from httpwire.wire.element import Direction
 
 BEGAN = 1_700_000_000_123_456_789
 FACTS = ConnectionFacts(BEGAN, client="127.0.0.1:50000", server="127.0.0.1:80", target="http://a.example:80")
-
-Pair = tuple[bytes, bytes]
-
-
-class Bytes(bytearray):
-    """An Output in memory."""
-
-    def write(self, data: bytes, /) -> None:
-        self += data
-
-
-class Told:
-    """A Sink that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.facts: list[ConnectionFacts] = []
-        self.events: list[list[WireEvent]] = []
-
-    def open(self, facts: ConnectionFacts) -> int:
-        self.facts.append(facts)
-        self.events.append([])
-        return len(self.facts)
-
-    def revise(self, connection: int, facts: ConnectionFacts) -> None:
-        self.facts[connection - 1] = facts
-
-    def event(
-        self,
-        connection: int,
-        at_ns: int,
-        direction: Direction | None,
-        kind: EventKind,
-        data: bytes | memoryview = b"",
-    ) -> None:
-        events = self.events[connection - 1]
-        assert 0 <= at_ns < 1 << 63
-        assert not events or events[-1].kind is not EventKind.END, "nothing comes behind the end"
-        assert kind is not EventKind.SEGMENT or data
-        events.append(WireEvent(at_ns, direction, kind, bytes(data)))
-
-    def octets(self, direction: Direction) -> list[bytes]:
-        """Those of each connection."""
-        return [
-            b"".join(e.data for e in events if e.kind is EventKind.SEGMENT and e.direction is direction)
-            for events in self.events
-        ]
-
-    @property
-    def pairs(self) -> list[Pair]:
-        return list(zip(self.octets(Direction.REQUEST), self.octets(Direction.RESPONSE), strict=True))
-
-    @property
-    def endings(self) -> list[Ending]:
-        """Why each connection ended; all have."""
-        assert all(events[-1].kind is EventKind.END for events in self.events)
-        return [Ending(bytes(e.data).decode()) for events in self.events for e in events if e.kind is EventKind.ENDED]
-
-
-def pairs_in(path: Path | str) -> list[Pair]:
-    """The octets of each exchange of a capture."""
-    with Capture(str(path)) as capture:
-        capture.update()
-        return [
-            (octets(capture, entry, Direction.REQUEST), octets(capture, entry, Direction.RESPONSE))
-            for entry in capture.exchanges()
-        ]
-
-
-def octets(capture: Capture, entry: Any, direction: Direction) -> bytes:
-    outgoing = capture.octets(entry, direction)
-    return b"".join(outgoing.blocks())
 
 
 def captured(path: Path | str, pairs: Iterable[Pair], facts: ConnectionFacts = FACTS) -> str:
@@ -109,15 +37,7 @@ def captured(path: Path | str, pairs: Iterable[Pair], facts: ConnectionFacts = F
 
 
 def later(facts: ConnectionFacts, seconds: int) -> ConnectionFacts:
-    return ConnectionFacts(
-        facts.began_ns + seconds * 1_000_000_000,
-        client=facts.client,
-        server=facts.server,
-        target=facts.target,
-        tls=facts.tls,
-        name=facts.name,
-        origin=facts.origin,
-    )
+    return facts.replace(began_ns=facts.began_ns + seconds * 1_000_000_000)
 
 
 def cut(data: bytes, size: int = 100_000) -> list[bytes]:

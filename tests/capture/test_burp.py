@@ -8,10 +8,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from converted import BEGAN, FACTS, captured, costs, heard, later, pairs_in, peak, read_in, written
+from converted import BEGAN, FACTS, captured, costs, heard, later, peak, read_in, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captures import exchanges_of
 from httpwire.capture.formats.burp import format as burp
 from httpwire.capture.formats.burp import markup
 from httpwire.capture.formats.burp.fields import moment, written_moment
@@ -115,7 +116,7 @@ def test_there_and_back(tails: list[tuple[bytes, bytes]], block: int) -> None:
         data, toll = written(path, burp.write)
         ET.fromstring(data)  # our own
         assert burp.recognises(data[:4096])
-        assert read_in(f"{folder}/a.xml", data, burp.read)[0].pairs == pairs_in(path)
+        assert read_in(f"{folder}/a.xml", data, burp.read)[0].pairs == exchanges_of(path)
         assert not toll.skipped
 
 
@@ -130,7 +131,7 @@ def test_names_from_the_wire_stay_text(method: str, target: str) -> None:
         path = captured(f"{folder}/a.hwire", [(request, OK % 1)])
         data, _ = written(path, burp.write)
         ET.fromstring(data)  # our own
-        assert read_in(f"{folder}/a.xml", data, burp.read)[0].pairs == pairs_in(path)
+        assert read_in(f"{folder}/a.xml", data, burp.read)[0].pairs == exchanges_of(path)
 
 
 def test_text_is_told_as_reconstructed(tmp_path: Path) -> None:

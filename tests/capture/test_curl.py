@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commands import Gathered, read, shell_words, written
+from captures import Bytes
+from commands import read, shell_words, written
 from httpwire.capture.formats.curl import costs
 from httpwire.capture.formats.curl import format as curl
 from httpwire.capture.model import EventKind
@@ -433,19 +434,19 @@ def test_the_script_that_is_written(tmp_path: Path) -> None:
         for octets, target, server, secure in requests:
             facts = ConnectionFacts(0, target=target, server=server, tls=SOME_TLS if secure else None)
             put_exchange(sink, facts, [octets], [b"HTTP/1.1 204 No Content\r\n\r\n"])
-    output, toll = Gathered(), Toll()
+    output, toll = Bytes(), Toll()
     with Capture(path) as capture:
         capture.update()
         curl.write(capture, capture.exchanges(), output, toll)
 
-    assert bytes(output.octets) == SCRIPT.replace(b": 11", b": 9")
+    assert bytes(output) == SCRIPT.replace(b": 11", b": 9")
     assert {cost.id: count for cost, count in toll.lost.items()} == {
         "curl-times": 4,
         "curl-answers": 4,
         "addresses": 1,
     }
     assert {cost.id: count for cost, count in toll.skipped.items()} == {"curl-line-ends": 1}
-    assert read(bytes(output.octets), tmp_path).octets == [octets for octets, *_ in requests[:3]]
+    assert read(bytes(output), tmp_path).octets == [octets for octets, *_ in requests[:3]]
 
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"

@@ -10,10 +10,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from converted import BEGAN, FACTS, Pair, Told, captured, costs, pairs_in, read_in, written
+from converted import BEGAN, FACTS, captured, costs, read_in, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captures import Pair, Told, exchanges_of
 from httpwire.capture.formats import files
 from httpwire.capture.keeping import Folder
 from httpwire.capture.model import Ending, EventKind
@@ -82,7 +83,7 @@ def test_there_and_back(pairs: list[Pair]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = captured(f"{folder}/a.hwire", pairs)
         extract(path, f"{folder}/out")
-        found = pairs_in(path)
+        found = exchanges_of(path)
         assert os.path.exists(f"{folder}/out") == bool(found)
         assert not found or read_folder(f"{folder}/out")[0].pairs == found
 
@@ -144,7 +145,7 @@ def test_names_are_safe(targets: list[tuple[bytes, bytes]]) -> None:
         assert names(Path(f"{folder}/x")) == ["out"]
         assert all(re.fullmatch(r"[0-9]{4}[-.0-9A-Za-z_]{0,150}|index\.jsonl", name) for name in made)
         assert len({name.lower() for name in made}) == len(made)
-        assert read_folder(f"{folder}/x/out")[0].pairs == pairs_in(path)
+        assert read_folder(f"{folder}/x/out")[0].pairs == exchanges_of(path)
 
 
 def test_what_record_wrote(tmp_path: Path) -> None:

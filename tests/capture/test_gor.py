@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from converted import BEGAN, captured, costs, heard, pairs_in, peak, read_in, written
+from converted import BEGAN, captured, costs, heard, peak, read_in, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captures import exchanges_of
 from httpwire.capture.formats import gor
 from httpwire.capture.model import Ending, EventKind
 from httpwire.capture.source import Source
@@ -66,7 +67,7 @@ answers = st.just(b"") | st.lists(octets, max_size=4).map(lambda parts: OK % 1 +
 def test_there_and_back(pairs: list[tuple[bytes, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = captured(f"{folder}/a.hwire", pairs)
-        before = pairs_in(path)
+        before = exchanges_of(path)
         data, toll = written(path, gor.write)
         inside = [MONKEYS in b"\n" + part + MONKEYS[:-1] for pair in before for part in pair]
         left = [pair for index, pair in enumerate(before) if not any(inside[2 * index : 2 * index + 2])]

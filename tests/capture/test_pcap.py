@@ -76,7 +76,7 @@ class Got(Heard):
     @property
     def pairs(self) -> list[tuple[bytes, bytes]]:
         return [
-            (self.octets(Direction.REQUEST, number), self.octets(Direction.RESPONSE, number))
+            (self.stream(Direction.REQUEST, number), self.stream(Direction.RESPONSE, number))
             for number in range(len(self.events))
         ]
 

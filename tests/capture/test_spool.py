@@ -28,4 +28,4 @@ def test_where_there_is_no_place_for_a_file_it_is_told_which(tmp_path: Path, mon
     monkeypatch.setattr(tempfile, "tempdir", gone)
     with pytest.raises(SaveFailed) as raised:
         Spool([b"ab"], most=1)
-    assert raised.value.path == gone
+    assert raised.value.facts["path"] == gone

@@ -21,6 +21,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
 from warcio.statusandheaders import StatusAndHeadersParser
 
+from captures import Bytes, exchanges_of
 from httpwire.capture.formats.warc import costs
 from httpwire.capture.formats.warc import format as warc
 from httpwire.capture.formats.warc.records import fields_of, moment
@@ -36,9 +37,7 @@ from httpwire.wire.element import Direction
 from warc_files import (
     REQUEST,
     RESPONSE,
-    Written,
     compressed,
-    exchanges,
     imported,
     pair,
     read,
@@ -69,8 +68,8 @@ def test_recognised_by_its_first_octets() -> None:
 def test_a_response_names_its_request(tmp_path: Path) -> None:
     seen, toll, error = read(tmp_path / "a.warc", INFO + A_REQUEST + A_RESPONSE)
     assert error is None
-    assert seen.exchanges == [PAIR]
-    assert seen.endings == ["closed"]
+    assert seen.pairs == [PAIR]
+    assert seen.endings == [Ending.CLOSED]
     assert toll.skipped == {costs.NOTES: 1}
     assert not toll.lost
     assert not toll.reconstructed
@@ -80,8 +79,9 @@ def test_a_request_names_its_response_and_comes_later(tmp_path: Path) -> None:
     answer = record("response", RESPONSE, "WARC-Record-ID: <urn:a>")
     asked = record("request", REQUEST, "WARC-Record-ID: <urn:q>", "WARC-Concurrent-To: <urn:a>")
     seen, _, _ = read(tmp_path / "a.warc", answer + asked)
-    assert seen.exchanges == [PAIR]
-    assert seen.kinds[0][:3] == [EventKind.SEGMENT, EventKind.SENT_ALL, EventKind.SEGMENT], "the request goes first"
+    assert seen.pairs == [PAIR]
+    kinds = [event.kind for event in seen.events[0]]
+    assert kinds[:3] == [EventKind.SEGMENT, EventKind.SENT_ALL, EventKind.SEGMENT], "the request goes first"
 
 
 def test_one_of_several_names(tmp_path: Path) -> None:
@@ -89,58 +89,58 @@ def test_one_of_several_names(tmp_path: Path) -> None:
         "response", RESPONSE, "WARC-Concurrent-To: <urn:x>", "warc-concurrent-to:<urn:q>", "WARC-Record-ID: <urn:a>"
     )
     seen, _, _ = read(tmp_path / "a.warc", A_REQUEST + answer)
-    assert seen.exchanges == [PAIR]
+    assert seen.pairs == [PAIR]
 
 
 def test_requests_first_then_their_responses(tmp_path: Path) -> None:
     pairs = [pair(b"GET /%d HTTP/1.1\r\n\r\n" % n, b"HTTP/1.1 20%d OK\r\n\r\n" % n, n) for n in range(9)]
     data = b"".join(asked for asked, _ in pairs) + b"".join(answer for _, answer in reversed(pairs))
     seen, _, _ = read(tmp_path / "a.warc", data)
-    assert {(a[5:6], b[11:12]) for a, b in seen.exchanges} == {(b"%d" % n, b"%d" % n) for n in range(9)}
-    assert len(seen.exchanges) == 9
+    assert {(a[5:6], b[11:12]) for a, b in seen.pairs} == {(b"%d" % n, b"%d" % n) for n in range(9)}
+    assert len(seen.pairs) == 9
 
 
 @pytest.mark.parametrize("kinds", [("request", "response"), ("response", "request")])
 def test_neighbours_without_names(kinds: tuple[str, str], tmp_path: Path) -> None:
     blocks = {"request": REQUEST, "response": RESPONSE}
     seen, _, _ = read(tmp_path / "a.warc", b"".join(record(kind, blocks[kind]) for kind in kinds))
-    assert seen.exchanges == [PAIR]
+    assert seen.pairs == [PAIR]
 
 
 def test_neighbours_of_two_uris_are_no_pair(tmp_path: Path) -> None:
     data = record("request", REQUEST) + record("response", RESPONSE, "WARC-Target-URI: http://example.com/b")
     seen, _, _ = read(tmp_path / "a.warc", data)
-    assert seen.exchanges == [(REQUEST, b""), (b"", RESPONSE)]
-    assert seen.endings == ["unseen", "closed"]
+    assert seen.pairs == [(REQUEST, b""), (b"", RESPONSE)]
+    assert seen.endings == [Ending.UNSEEN, Ending.CLOSED]
 
 
 def test_no_neighbour_is_taken_where_names_say_otherwise(tmp_path: Path) -> None:
     answer = record("response", RESPONSE, "WARC-Concurrent-To: <urn:other>")
     seen, _, _ = read(tmp_path / "a.warc", record("request", REQUEST) + answer)
-    assert seen.exchanges == [(REQUEST, b""), (b"", RESPONSE)]
+    assert seen.pairs == [(REQUEST, b""), (b"", RESPONSE)]
 
 
 def test_responses_alone_stay_in_order(tmp_path: Path) -> None:
     data = b"".join(record("response", b"HTTP/1.1 200 %d\r\n\r\n" % n, f"WARC-Record-ID: <{n}>") for n in range(300))
     seen, _, _ = read(tmp_path / "a.warc", data)
-    assert [answer for _, answer in seen.exchanges] == [b"HTTP/1.1 200 %d\r\n\r\n" % n for n in range(300)]
+    assert [answer for _, answer in seen.pairs] == [b"HTTP/1.1 200 %d\r\n\r\n" % n for n in range(300)]
 
 
 def test_interim_responses_in_records_of_their_own(tmp_path: Path) -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     early = record("response", interim, "WARC-Record-ID: <urn:i>", "WARC-Concurrent-To: <urn:q>")
     seen, _, _ = read(tmp_path / "a.warc", A_REQUEST + early + A_RESPONSE)
-    assert seen.exchanges == [(REQUEST, interim + RESPONSE)]
+    assert seen.pairs == [(REQUEST, interim + RESPONSE)]
 
 
 def test_a_second_final_response_is_none_of_the_same_exchange(tmp_path: Path) -> None:
     seen, _, _ = read(tmp_path / "a.warc", A_REQUEST + A_RESPONSE + A_RESPONSE.replace(b"urn:a", b"urn:b"))
-    assert seen.exchanges == [PAIR, (b"", RESPONSE)]
+    assert seen.pairs == [PAIR, (b"", RESPONSE)]
 
 
 def test_the_same_ids_again(tmp_path: Path) -> None:
     seen, _, _ = read(tmp_path / "a.warc", A_REQUEST * 2 + A_RESPONSE + A_REQUEST + A_RESPONSE)
-    assert sorted(seen.exchanges) == sorted([(REQUEST, b""), PAIR, PAIR])
+    assert sorted(seen.pairs) == sorted([(REQUEST, b""), PAIR, PAIR])
 
 
 # Reading: facts
@@ -160,7 +160,7 @@ def test_what_the_header_tells(tmp_path: Path) -> None:
     seen, _, _ = read(tmp_path / "a.warc", asked + answer)
     facts = seen.facts[0]
     assert facts.began_ns == 1_704_164_645_123_456_789
-    assert seen.times[0] == [0, 0, 376_543_211, 376_543_211, 376_543_211]
+    assert [event.at_ns for event in seen.events[0]] == [0, 0, 376_543_211, 376_543_211, 376_543_211]
     assert (facts.server, facts.target, facts.origin) == ("192.0.2.7:8443", "https://Example.com:8443", "warc")
     assert facts.tls == SOME_TLS
     assert facts.reconstructed == ()
@@ -215,7 +215,7 @@ def test_addresses(address: str, server: str, tmp_path: Path) -> None:
 def test_media_types_of_http(media: str | None, tmp_path: Path) -> None:
     fields = (f"Content-Type: {media}",) if media else ("X: y", "content-type:")
     seen, _, _ = read(tmp_path / "a.warc", record("response", RESPONSE, *fields))
-    assert seen.exchanges == [(b"", RESPONSE)]
+    assert seen.pairs == [(b"", RESPONSE)]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_what_is_no_http_is_counted(kind: str, fields: tuple[str, ...], cost: ob
     )
     assert error is None
     assert toll.skipped == {cost: 1}
-    assert seen.exchanges == [PAIR]
+    assert seen.pairs == [PAIR]
 
 
 @pytest.mark.parametrize("version", ["WARC/0.17", "WARC/0.18", "WARC/1.0", "WARC/1.1"])
@@ -246,7 +246,7 @@ def test_versions_and_line_ends(version: str, end: str, tmp_path: Path) -> None:
     data = record("response", RESPONSE, "X-Folded: a" + end + " b", version=version, end=end)
     seen, _, error = read(tmp_path / "a.warc", data * 2)
     assert error is None
-    assert seen.exchanges == [(b"", RESPONSE)] * 2
+    assert seen.pairs == [(b"", RESPONSE)] * 2
 
 
 def test_revisits(tmp_path: Path) -> None:
@@ -255,12 +255,12 @@ def test_revisits(tmp_path: Path) -> None:
     digest = "WARC-Payload-Digest: sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
     same = record("revisit", head, f"{profile}identical-payload-digest", "WARC-Concurrent-To: <urn:q>", digest)
     seen, toll, _ = read(tmp_path / "a.warc", A_REQUEST + same)
-    assert seen.exchanges == [(REQUEST, head)]
-    assert seen.endings == ["unseen"]
+    assert seen.pairs == [(REQUEST, head)]
+    assert seen.endings == [Ending.UNSEEN]
     assert toll.lost == {costs.REVISIT: 1}
     whole = record("revisit", b"HTTP/1.1 304 Not Modified\r\n\r\n", f"{profile}server-not-modified")
     seen, toll, _ = read(tmp_path / "a.warc", whole)
-    assert seen.endings == ["closed"]
+    assert seen.endings == [Ending.CLOSED]
     assert not toll.lost
 
 
@@ -275,7 +275,7 @@ def segments(total: str = "WARC-Segment-Total-Length: 52") -> list[bytes]:
 @pytest.mark.parametrize("first", [b"", record("request", REQUEST)])
 def test_segments_are_joined(first: bytes, tmp_path: Path) -> None:
     seen, toll, _ = read(tmp_path / "a.warc", first + b"".join(segments()))
-    assert [answer for _, answer in seen.exchanges] == [RESPONSE]
+    assert [answer for _, answer in seen.pairs] == [RESPONSE]
     assert not toll.lost
     assert not toll.skipped
 
@@ -283,8 +283,8 @@ def test_segments_are_joined(first: bytes, tmp_path: Path) -> None:
 def test_missing_segments_are_told(tmp_path: Path) -> None:
     one, _, three = segments()
     seen, toll, _ = read(tmp_path / "a.warc", one + three)
-    assert seen.exchanges == [(b"", RESPONSE[:20])]
-    assert seen.endings == ["unseen"]
+    assert seen.pairs == [(b"", RESPONSE[:20])]
+    assert seen.endings == [Ending.UNSEEN]
     assert (toll.lost, toll.skipped) == ({costs.SEGMENTS: 1}, {costs.CONTINUATION: 1})
 
 
@@ -299,8 +299,8 @@ def test_common_crawl(tmp_path: Path) -> None:
     )
     note = record("metadata", b"fetchTimeMs: 5\r\n", "WARC-Concurrent-To: <urn:a>")
     seen, toll, _ = read(tmp_path / "a.warc.gz", compressed([INFO, asked, told, note]))
-    assert seen.exchanges == [(REQUEST, answer)]
-    assert seen.endings == ["unseen"]
+    assert seen.pairs == [(REQUEST, answer)]
+    assert seen.endings == [Ending.UNSEEN]
     assert seen.facts[0].reconstructed == ("warc-rewritten",)
     assert toll.lost == {costs.TRUNCATED: 1}
     assert toll.reconstructed == {costs.REWRITTEN: 1}
@@ -318,7 +318,7 @@ def test_common_crawl(tmp_path: Path) -> None:
 )
 def test_http_2_written_as_http_1(request_: bytes, response: bytes, fields: tuple[str, ...], tmp_path: Path) -> None:
     seen, toll, _ = read(tmp_path / "a.warc", b"".join(pair(request_, response, 1, *fields)))
-    assert seen.exchanges == [(request_, response)]
+    assert seen.pairs == [(request_, response)]
     assert seen.facts[0].reconstructed == ("warc-http2",)
     assert toll.reconstructed == {costs.HTTP2: 1}
 
@@ -347,7 +347,7 @@ def test_digests_agree_in_every_spelling(name: str, how: str, tmp_path: Path) ->
     def lost(block: str, payload: str, octets: bytes = CHUNKED) -> int:
         data = record("response", octets, f"WARC-Block-Digest: {block}", f"WARC-Payload-Digest: {payload}")
         seen, toll, _ = read(tmp_path / "a.warc", data)
-        assert seen.exchanges == [(b"", octets)], "it is kept all the same"
+        assert seen.pairs == [(b"", octets)], "it is kept all the same"
         return toll.lost.get(costs.DIGEST, 0)
 
     block, raw, content = CHUNKED, CHUNKED.partition(b"\r\n\r\n")[2], b"hello"
@@ -386,7 +386,7 @@ def test_no_warc_file(data: bytes, tmp_path: Path) -> None:
     seen, _, error = read(tmp_path / "a.warc", data)
     assert isinstance(error, RecordingUnreadable)
     assert str(error) == f"can't read {tmp_path / 'a.warc'}: it is no WARC file"
-    assert not seen.exchanges
+    assert not seen.pairs
 
 
 WHOLE = INFO + A_REQUEST + A_RESPONSE
@@ -414,26 +414,26 @@ def test_damage_is_told_with_its_place(more: bytes, offset: int, why: str, tmp_p
     assert error.facts["why"] == why
     if why != "no record begins here" or more == b"garbage":
         assert error.facts["offset"] == len(WHOLE) + offset
-    assert seen.exchanges[0] == PAIR
+    assert seen.pairs[0] == PAIR
 
 
 def test_a_record_that_ends_too_early_is_kept_as_far_as_it_goes(tmp_path: Path) -> None:
     seen, _, error = read(tmp_path / "a.warc", (A_REQUEST + A_RESPONSE)[:-7])
     assert isinstance(error, RecordingBroken)
-    assert seen.exchanges == [(REQUEST, RESPONSE[:-3])]
-    assert seen.endings == ["unseen"]
+    assert seen.pairs == [(REQUEST, RESPONSE[:-3])]
+    assert seen.endings == [Ending.UNSEEN]
 
 
 def test_one_gzip_member_for_all(tmp_path: Path) -> None:
     seen, _, error = read(tmp_path / "a.warc.gz", gzip.compress(WHOLE * 50))
     assert error is None
-    assert seen.exchanges == [PAIR] * 50
+    assert seen.pairs == [PAIR] * 50
 
 
 def test_gzip_members_of_single_octets(tmp_path: Path) -> None:
     seen, _, error = read(tmp_path / "a.warc.gz", compressed(bytes([octet]) for octet in WHOLE))
     assert error is None
-    assert seen.exchanges == [PAIR]
+    assert seen.pairs == [PAIR]
 
 
 def test_what_follows_the_last_gzip_member(tmp_path: Path) -> None:
@@ -442,13 +442,13 @@ def test_what_follows_the_last_gzip_member(tmp_path: Path) -> None:
     assert isinstance(error, RecordingBroken)
     why = "what follows the last compressed record is no gzip"
     assert error.facts == {"path": str(tmp_path / "a.warc.gz"), "offset": len(data), "why": why}
-    assert seen.exchanges == [PAIR]
+    assert seen.pairs == [PAIR]
 
 
 def test_padding_behind_the_last_gzip_member(tmp_path: Path) -> None:
     seen, _, error = read(tmp_path / "a.warc.gz", compressed([A_REQUEST, A_RESPONSE]) + bytes(50_000))
     assert error is None
-    assert seen.exchanges == [PAIR]
+    assert seen.pairs == [PAIR]
 
 
 def test_a_damaged_member_is_kept_up_to_the_damage(tmp_path: Path) -> None:
@@ -462,8 +462,8 @@ def test_a_damaged_member_is_kept_up_to_the_damage(tmp_path: Path) -> None:
     seen, _, error = read(tmp_path / "a.warc.gz", data + bytes(damaged))
     assert isinstance(error, RecordingBroken)
     assert len(data) < int(str(error.facts["offset"])) <= len(data) + len(member)
-    assert seen.exchanges[0] == PAIR
-    kept = seen.exchanges[1][1]
+    assert seen.pairs[0] == PAIR
+    kept = seen.pairs[1][1]
     assert len(kept) > 25_000
     assert answer[:25_000] == kept[:25_000]
 
@@ -485,10 +485,10 @@ def test_cut_anywhere(data: bytes, tmp_path: Path) -> None:
     for end in range(len(data)):
         seen, _, error = read(tmp_path / "a.warc", data[:end])
         assert error is None or isinstance(error, (RecordingBroken, RecordingUnreadable))
-        kept = sum(len(asked) + len(answer) for asked, answer in seen.exchanges)
+        kept = sum(len(asked) + len(answer) for asked, answer in seen.pairs)
         assert kept >= before, "more of the file never gives less"
         before = kept
-    assert before == sum(len(asked) + len(answer) for asked, answer in whole.exchanges)
+    assert before == sum(len(asked) + len(answer) for asked, answer in whole.pairs)
 
 
 @settings(max_examples=150)
@@ -597,7 +597,7 @@ def ids() -> Iterator[str]:
 
 def converted(path: Path, *, compress: bool = False) -> tuple[bytes, Toll]:
     """The capture at `path` as a WARC file."""
-    output, toll, fresh = Written(), Toll(), ids()
+    output, toll, fresh = Bytes(), Toll(), ids()
     with Capture(str(path)) as capture:
         capture.update()
         write(
@@ -609,7 +609,7 @@ def converted(path: Path, *, compress: bool = False) -> tuple[bytes, Toll]:
             new_id=lambda: next(fresh),
             clock_ns=lambda: 1_750_000_000_000_000_001,
         )
-    return bytes(output.data), toll
+    return bytes(output), toll
 
 
 def put(sink: Sink, request: bytes, response: bytes, ending: Ending = Ending.CLOSED) -> None:
@@ -689,7 +689,7 @@ def test_the_golden_file(tmp_path: Path) -> None:
     assert again.facts[0] == FACTS.replace(
         client="", target="https://example.com:443", server="[::1]:443", origin="warc"
     )
-    assert again.times[0] == [0, 0, 5_000, 5_000, 5_000]
+    assert [event.at_ns for event in again.events[0]] == [0, 0, 5_000, 5_000, 5_000]
 
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
@@ -705,7 +705,7 @@ def test_interim_responses_have_records_of_their_own(tmp_path: Path) -> None:
     assert parsed[-1] == ("response", "200 OK")
     assert [each.rec_type for each in ArchiveIterator(io.BytesIO(data))][1:] == ["request"] + ["response"] * 3
     seen, _, _ = read(tmp_path / "a.warc")
-    assert seen.exchanges == [(REQUEST, answers)]
+    assert seen.pairs == [(REQUEST, answers)]
 
 
 def test_a_shared_connection_and_gaps_and_labels_are_told(tmp_path: Path) -> None:
@@ -738,7 +738,7 @@ def test_cut_answers_are_marked(ending: Ending, reason: str, tmp_path: Path) -> 
     data, _ = converted(tmp_path / "a.hwire")
     assert re.findall(rb"WARC-Truncated: (\w+)", data) == [reason.encode()]
     seen, _, _ = read(tmp_path / "a.warc", data)
-    assert seen.endings == ["unseen"]
+    assert seen.endings == [Ending.UNSEEN]
 
 
 def test_a_cut_request_is_marked(tmp_path: Path) -> None:
@@ -777,7 +777,7 @@ def test_no_host_and_connect(tmp_path: Path) -> None:
     assert found[::2][:2] == [b"https://example.com:8443/", b"https://a.example:443/"]
     assert b"\rWARC-Type: x" not in b"".join(found)
     seen, _, _ = read(tmp_path / "a.warc", data)
-    assert seen.exchanges == exchanges(tmp_path / "a.hwire")
+    assert seen.pairs == exchanges_of(tmp_path / "a.hwire")
 
 
 PARTS = st.sampled_from(
@@ -816,13 +816,13 @@ def test_there_and_back(*, pairs: list[tuple[bytes, bytes]], compress: bool) -> 
         with Appender(str(folder / "a.hwire")) as sink:
             for request, response in pairs:
                 put(sink, request, response)
-        before = exchanges(folder / "a.hwire")
+        before = exchanges_of(folder / "a.hwire")
         data, _ = converted(folder / "a.hwire", compress=compress)
         path = folder / "a.warc"
         path.write_bytes(data)
         seen, toll, error = read(path)
         assert error is None
-        assert seen.exchanges == before
+        assert seen.pairs == before
         assert not {costs.DIGEST, costs.SEGMENTS}.intersection(toll.lost)
         checker = Checker(_Checked(path))
         assert checker.process_all() == 0
@@ -837,4 +837,4 @@ def test_large_messages_go_both_ways_in_pieces(tmp_path: Path) -> None:
     for compress in (False, True):
         data, _ = converted(tmp_path / "a.hwire", compress=compress)
         (tmp_path / "a.warc").write_bytes(data)
-        assert imported(tmp_path / "a.warc", tmp_path / f"{compress}.hwire") == exchanges(tmp_path / "a.hwire")
+        assert imported(tmp_path / "a.warc", tmp_path / f"{compress}.hwire") == exchanges_of(tmp_path / "a.hwire")

@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from converted import Pair, captured, costs, heard, pairs_in, peak, read_in, written
+from converted import captured, costs, heard, peak, read_in, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captures import Pair, exchanges_of
 from httpwire.capture.formats import zap
 from httpwire.capture.model import Ending
 from httpwire.capture.traffic import SOME_TLS
@@ -84,7 +85,7 @@ def test_there_and_back(pairs: list[Pair], block: int) -> None:
         patch.setattr(zap, "_BLOCK", block)
         data, toll = written(path, zap.write)
         skipped = sum(costs(toll.skipped).values())
-        known = [pair for pair in pairs_in(path) if not any(b"==== 1 ==========" in part for part in pair)]
+        known = [pair for pair in exchanges_of(path) if not any(b"==== 1 ==========" in part for part in pair)]
         if data:
             told, _ = read_in(f"{folder}/a.zap.txt", data, zap.read)
             assert set(told.pairs) <= set(known)

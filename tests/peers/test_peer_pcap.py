@@ -45,7 +45,7 @@ def streams(path: Path) -> list[tuple[bytes, bytes]]:
 
 def pairs(got: Heard) -> list[tuple[bytes, bytes]]:
     count = len(got.events)
-    return [(got.octets(Direction.REQUEST, n), got.octets(Direction.RESPONSE, n)) for n in range(count)]
+    return [(got.stream(Direction.REQUEST, n), got.stream(Direction.RESPONSE, n)) for n in range(count)]
 
 
 @pytest.mark.peer("tcpdump")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from captures import Bytes, exchanges_of
 from httpwire.capture.formats.warc import costs
 from httpwire.capture.formats.warc.writing import write
 from httpwire.capture.store.capture import Capture
@@ -18,7 +19,7 @@ from httpwire.capture.toll import Toll
 from httpwire.capture.traffic import ConnectionFacts, put_exchange
 from peers.site import PHOTO, Site
 from peers.tap import Tap
-from warc_files import Written, exchanges, read
+from warc_files import read
 
 PATHS = ("/", "/photo.bin", "/included.shtml", "/nowhere")
 
@@ -52,8 +53,8 @@ def test_wget(headers: list[str], site: Site, tapped: Callable[[Site], Tap], tmp
     assert not toll.lost
     assert not toll.reconstructed
     assert toll.skipped == {costs.NOTES: 4}, "warcinfo, its manifest, arguments and log"
-    assert b"".join(asked for asked, _ in seen.exchanges) == tap.sent
-    assert b"".join(answer for _, answer in seen.exchanges) == tap.received
+    assert b"".join(asked for asked, _ in seen.pairs) == tap.sent
+    assert b"".join(answer for _, answer in seen.pairs) == tap.received
     assert [facts.server for facts in seen.facts] == [tap.to] * 4
     assert {facts.target for facts in seen.facts} == {f"http://{tap.to}"}
 
@@ -71,8 +72,8 @@ def test_warcio_captures(
     assert error is None
     assert not toll.lost
     assert not toll.skipped
-    assert b"".join(asked for asked, _ in seen.exchanges) == tap.sent
-    assert b"".join(answer for _, answer in seen.exchanges) == tap.received
+    assert b"".join(asked for asked, _ in seen.pairs) == tap.sent
+    assert b"".join(answer for _, answer in seen.pairs) == tap.received
 
 
 def warcio(*arguments: str | Path) -> bytes:
@@ -97,11 +98,11 @@ def test_warcio_reads_and_checks_ours(tmp_path: Path, *, compress: bool) -> None
             request = b"POST %s HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi" % target
             put_exchange(sink, ConnectionFacts(10**18), [request], [answer])
     path = tmp_path / ("a.warc.gz" if compress else "a.warc")
-    output = Written()
+    output = Bytes()
     with Capture(str(tmp_path / "a.hwire")) as capture:
         capture.update()
         write(capture, capture.exchanges(), output, Toll(), compress=compress)
-    path.write_bytes(output.data)
+    path.write_bytes(output)
 
     assert warcio("check", "-v", path).count(b"digest pass") == 10
     assert warcio("index", "-f", "warc-type,http:status", path).count(b'"http:status": "200"') == 4
@@ -113,5 +114,5 @@ def test_warcio_reads_and_checks_ours(tmp_path: Path, *, compress: bool) -> None
         ]
     assert [each for each in contents if each[0] != "100"] == [("200", "image/x", PHOTO)] * 4
     seen, _, _ = read(path)
-    assert seen.exchanges == exchanges(tmp_path / "a.hwire")
-    assert output.data.startswith(b"\x1f\x8b" if compress else b"WARC/1.1\r\n")
+    assert seen.pairs == exchanges_of(tmp_path / "a.hwire")
+    assert output.startswith(b"\x1f\x8b" if compress else b"WARC/1.1\r\n")
