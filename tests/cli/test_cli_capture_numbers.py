@@ -10,8 +10,10 @@ from command import Command, failure, printed_on_terminal
 
 import httpwire as library
 from captures import BEGAN, capture_of, exchanges_of
+from httpwire.capture.model import EventKind
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.traffic import ConnectionFacts
+from httpwire.wire.element import Direction
 from loopback import Serve, answer, free_port, ok
 
 HEAD = (b"HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
@@ -211,6 +213,20 @@ class TestPython:
                 opened[9]
             with pytest.raises(library.UsageError):
                 opened.exchanges("nonsense")
+
+    def test_one_that_has_gone_on_since_it_was_looked_at(self, tmp_path: Path) -> None:
+        path = tmp_path / "live.hwire"
+        request, response = EXCHANGES[0]
+        with Appender(str(path)) as sink:
+            connection = sink.open(ConnectionFacts(BEGAN))
+            sink.event(connection, 0, Direction.REQUEST, EventKind.SEGMENT, request)
+            sink.event(connection, 1, Direction.RESPONSE, EventKind.SEGMENT, response[:20])
+            sink.flush()
+            with library.open_capture(path) as opened:
+                assert opened[1].entry.outcome == "under way"
+                sink.event(connection, 2, Direction.RESPONSE, EventKind.SEGMENT, response[20:])
+                sink.flush()
+                assert opened[1].response == response
 
     def test_what_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(library.UsageError):

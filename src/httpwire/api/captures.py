@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from httpwire.capture.store.capture import Capture
+from httpwire.capture.store.index import UNDER_WAY
 from httpwire.capture.store.query import Query, every
 from httpwire.wire.element import Direction
 
@@ -87,7 +88,7 @@ class OpenCapture:
     def __getitem__(self, number: int) -> StoredExchange:
         """The exchange with that number. Raises KeyError."""
         entry = self._capture.entry(number)
-        if entry is None:
+        if entry is None or entry.outcome == UNDER_WAY:  # there may be more of it than the index knows
             self._capture.update()
             entry = self._capture.entry(number)
         if entry is None:
