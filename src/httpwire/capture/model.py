@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LONGEST_COUNT = 12  # digits: no capture lacks more
+
 
 class EventKind(Enum):
     """What happened on the wire."""
@@ -71,6 +73,11 @@ class WireEvent(Record):
         cls, at_ns: int, direction: Direction | None, kind: EventKind, data: bytes | memoryview = b""
     ) -> WireEvent:
         return tuple.__new__(cls, (at_ns, direction, kind, data))
+
+
+def missing(gap: bytes) -> int:
+    """How many octets a GAP with this data stands for; 0 where it does not say."""
+    return int(gap) if gap.isdigit() and len(gap) <= _LONGEST_COUNT else 0
 
 
 class TlsFacts(Record):

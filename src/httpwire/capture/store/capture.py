@@ -10,7 +10,7 @@ import os
 from heapq import merge
 from itertools import product
 
-from httpwire.capture.model import TlsFacts, WireEvent
+from httpwire.capture.model import TlsFacts, WireEvent, missing
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.store.entry import Entry
 from httpwire.capture.store.index import Index
@@ -166,7 +166,7 @@ class Capture:
             return ()
         start, stop = entry.place(direction)
         where = (entry.connection, DIRECTIONS[direction], start, stop)
-        return tuple((offset - start, int(data) if data.isdigit() else 0) for offset, data in self._rows(_GAPS, where))
+        return tuple((offset - start, missing(data)) for offset, data in self._rows(_GAPS, where))
 
     def times(self, entry: Entry) -> tuple[tuple[float, int], ...]:
         """When the octets of the answer came: (seconds after the request was out, offset reached), in order."""

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import deque
 
 from httpwire.capture.answers import asked_of
-from httpwire.capture.model import Ending
+from httpwire.capture.model import Ending, missing
 from httpwire.capture.store.schema import INDEX, Contradiction, asked_for, make_index, reading, writing
 from httpwire.wire.deviations import OCTETS_MISSING, TLS_TRUNCATED
 from httpwire.wire.element import Direction
@@ -345,7 +345,7 @@ class Index:
         elif kind == _ENDED and data is not None and state.ending is Ending.UNSEEN:
             state.ending = _ending(data)
         elif kind == _GAP and not state.adrift:
-            self._miss(state, direction, _count(data), at)
+            self._miss(state, direction, missing(data or b""), at)
 
     def _miss(self, state: _Open, direction: int, count: int, at: int) -> None:
         """Octets were not captured: `count` of them, 0 where that is not known."""
@@ -559,11 +559,6 @@ def _behind(holes: deque[Hole], offset: int) -> int:
     while holes and holes[0][0] <= offset:
         offset = max(offset, holes.popleft()[1])
     return offset
-
-
-def _count(data: bytes | None) -> int:
-    """How many octets a GAP has; 0 where it does not say."""
-    return int(data) if data and re.fullmatch(rb"[0-9]{1,12}", data) else 0
 
 
 def _ending(data: bytes) -> Ending:

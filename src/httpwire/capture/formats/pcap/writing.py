@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from httpwire.capture.formats.pcap.endpoints import Endpoint, Endpoints
 from httpwire.capture.formats.pcap.segments import ACK, FIN, FIRST, PSH, SYN, Side, beginning, secrets
-from httpwire.capture.model import Ending, EventKind
+from httpwire.capture.model import Ending, EventKind, missing
 from httpwire.capture.toll import Cost
 from httpwire.language import N_
 from httpwire.wire.element import Direction
@@ -52,7 +52,6 @@ _OPEN = 64  # connections whose packets are put in order; of each no more is hel
 _BLOCK = 256 << 10
 _FEW = 10_000  # connections that are known by number, so that others are not asked for
 _LARGEST_GAP = 1 << 30  # sequence numbers further on count as earlier ones (RFC 9293 3.4)
-_DIGITS = re.compile(rb"[0-9]{1,18}")
 _RANDOM = re.compile(rb"^[0-9A-Z_]+ ([0-9A-Fa-f]{64}) ", re.MULTILINE)
 #: What shows Wireshark, at any port, that it is HTTP: a first line that begins or ends so, and is longer.
 _PLAIN = re.compile(rb"(?=[^\r\n]{9,}[\r\n])(?:HTTP/1\.1|[^\r\n]*HTTP/1\.1[\r\n])", re.IGNORECASE)
@@ -278,7 +277,7 @@ class _Stream:
         """Leave out what nobody saw."""
         sender = self._sides[side]
         room = _LARGEST_GAP - sender.skipped
-        size = int(data) if _DIGITS.fullmatch(data) else 0
+        size = missing(data)
         if not 0 < size <= room:
             self._toll.lose(GAPS)
             sender.remark = b"gap=%d" % size if size else b"gap=unknown"
