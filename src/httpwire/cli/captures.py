@@ -42,8 +42,7 @@ JSON = Option("json", "", "", N_("the account as one JSON object on standard out
 
 class Work:
     """One run of such a verb: `toll` is what it costs, `lines` and `last` what is told in the end, before and
-    behind that, `report` the JSON object. What
-    failed without stopping it is put into `error`."""
+    behind that, `report` the JSON object. What failed without stopping it is put into `error`."""
 
     def __init__(self, arguments: Arguments, tr: Translator) -> None:
         self.arguments = arguments
