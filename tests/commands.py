@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from captures import Bytes
+from captures import Bytes, Told
 from httpwire.capture.formats.curl import format as curl
 from httpwire.capture.formats.curl.words import Shell
 from httpwire.capture.model import Ending, EventKind
@@ -20,37 +19,25 @@ from httpwire.errors import HttpwireError
 from httpwire.wire.element import Direction
 
 
-@dataclass
-class Taken:
+class Taken(Told):
     """A Sink: what was read of a file."""
 
-    facts: list[ConnectionFacts] = field(default_factory=list)
-    sent: list[bytearray] = field(default_factory=list)
-    kinds: list[EventKind] = field(default_factory=list)
-    toll: Toll = field(default_factory=Toll)
-    error: HttpwireError | None = None
-
-    def open(self, facts: ConnectionFacts) -> int:
-        self.facts.append(facts)
-        self.sent.append(bytearray())
-        return len(self.facts) - 1
-
-    def revise(self, connection: int, facts: ConnectionFacts) -> None:
-        self.facts[connection] = facts
+    def __init__(self) -> None:
+        super().__init__()
+        self.toll = Toll()
+        self.error: HttpwireError | None = None
 
     def event(
         self, connection: int, at_ns: int, direction: Direction | None, kind: EventKind, data: bytes | memoryview = b""
     ) -> None:
-        assert at_ns == 0
-        self.kinds.append(kind)
-        if kind is EventKind.SEGMENT:
-            assert direction is Direction.REQUEST
-            assert len(data) <= 1 << 20
-            self.sent[connection] += data
+        assert at_ns == 0, "nobody knows when it was"
+        assert len(data) <= 1 << 20
+        super().event(connection, at_ns, direction, kind, data)
 
     @property
-    def octets(self) -> list[bytes]:
-        return [bytes(octets) for octets in self.sent]
+    def requests(self) -> list[bytes]:
+        assert not any(self.octets(Direction.RESPONSE))
+        return self.octets(Direction.REQUEST)
 
     @property
     def reconstructed(self) -> list[tuple[str, ...]]:

@@ -136,7 +136,7 @@ curl 'https://example.com/' -X 'PATCH' --compressed""",
 
 @pytest.mark.parametrize(("text", "octets"), COPIED.values(), ids=COPIED.keys())
 def test_commands_that_programs_copy(text: bytes, octets: list[bytes], tmp_path: Path) -> None:
-    assert read(text, tmp_path).octets == octets
+    assert read(text, tmp_path).requests == octets
 
 
 def test_what_is_known_of_each(tmp_path: Path) -> None:
@@ -149,7 +149,9 @@ def test_what_is_known_of_each(tmp_path: Path) -> None:
     assert (second.target, second.secure, second.name) == ("https://[::1]:443", True, "[::1]")
     assert second.reconstructed == ("curl-command", "curl-user-agent", "curl-http2")
     assert (third.server, third.target, third.reconstructed) == ("unix:/run/x", "http://b:80", ("curl-command",))
-    assert taken.kinds == [EventKind.SEGMENT, EventKind.SENT_ALL, EventKind.ENDED, EventKind.END] * 3
+    for events in taken.events:
+        kinds = [event.kind for event in events]
+        assert kinds == [EventKind.SEGMENT, EventKind.SENT_ALL, EventKind.ENDED, EventKind.END]
     assert {cost.id: count for cost, count in taken.toll.reconstructed.items()} == {
         "curl-command": 3,
         "curl-user-agent": 2,
@@ -247,7 +249,7 @@ def test_files_are_read_in_the_folder_of_the_commands_and_nowhere_else(tmp_path:
 
     taken = read(text, folder)
 
-    assert [octets.partition(b"\r\n\r\n")[2] for octets in taken.octets] == [b"\x00one\r\n"] * 3
+    assert [octets.partition(b"\r\n\r\n")[2] for octets in taken.requests] == [b"\x00one\r\n"] * 3
     assert taken.skipped == {"curl-file": 6}
 
 
@@ -446,7 +448,7 @@ def test_the_script_that_is_written(tmp_path: Path) -> None:
         "addresses": 1,
     }
     assert {cost.id: count for cost, count in toll.skipped.items()} == {"curl-line-ends": 1}
-    assert read(bytes(output), tmp_path).octets == [octets for octets, *_ in requests[:3]]
+    assert read(bytes(output), tmp_path).requests == [octets for octets, *_ in requests[:3]]
 
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
@@ -480,7 +482,7 @@ def test_what_curl_can_not_send_is_told_in_a_comment(octets: bytes, cost: Cost, 
     assert toll.skipped == {cost: 1}, script
     assert b"# curl can't send this: " + cost.says.partition(": ")[2].encode() in script
     assert [line for line in script.splitlines() if not line.startswith(b"#")] == [b""]
-    assert read(script, tmp_path).octets == []
+    assert read(script, tmp_path).requests == []
 
 
 @pytest.mark.parametrize(
@@ -502,7 +504,7 @@ def test_where_a_command_sends_to(facts: dict[str, str], host: bytes, url: bytes
     script, _ = written([octets], tmp_path, **facts)
 
     assert b"curl " + url in script
-    assert read(script, tmp_path).octets == [octets]
+    assert read(script, tmp_path).requests == [octets]
 
 
 @pytest.mark.parametrize("host", [b"a b", b"$(x)"])
@@ -522,7 +524,7 @@ def test_content_in_other_chunks_and_tunnels_are_told(tmp_path: Path) -> None:
         "curl-chunks": 1,
         "curl-tunnel": 1,
     }
-    first, second = read(script, tmp_path).octets
+    first, second = read(script, tmp_path).requests
     assert first.endswith(b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
     assert second == tunnel
 
@@ -561,7 +563,7 @@ def test_what_is_written_is_read_as_the_same(
     script, toll = written([octets], tmp_path, target="http://127.0.0.1:8080")
 
     taken = read(script, tmp_path)
-    assert taken.octets == ([] if toll.skipped else [octets]), script
+    assert taken.requests == ([] if toll.skipped else [octets]), script
     assert not taken.skipped
     if not toll.skipped:
         assert taken.facts[0].target == "http://127.0.0.1:8080"
@@ -574,7 +576,7 @@ def test_large_content_goes_through_without_being_held(tmp_path: Path) -> None:
     script, _ = written([octets], tmp_path, target="http://a:80")
 
     assert max(len(line) for line in script.splitlines()) < 100
-    assert read(script, tmp_path).octets == [octets]
+    assert read(script, tmp_path).requests == [octets]
 
 
 def test_every_cost_has_a_sentence_and_an_id_of_its_own() -> None:

@@ -293,9 +293,9 @@ def test_what_is_read_is_what_curl_sends(command: str, recorder: Recorder) -> No
 
     sent = [comparable(octets) for octets in recorder.sent]
     if " -p " in command:  # the tunnel's request and what goes through it are connections of their own
-        assert [comparable(b"".join(taken.octets))] == sent
+        assert [comparable(b"".join(taken.requests))] == sent
     else:
-        assert [comparable(octets) for octets in taken.octets] == sent
+        assert [comparable(octets) for octets in taken.requests] == sent
     assert bool(sent) or taken.toll.skipped, "a command that sends nothing is told"
 
 
@@ -307,7 +307,7 @@ def test_chunks_of_large_content_join_to_the_same(recorder: Recorder) -> None:
     taken = read(text, recorder.folder)
 
     sizes = re.compile(rb"(?:\A|\r\n)[0-9a-f]+\r\n")
-    contents = [octets.partition(b"\r\n\r\n") for octets in (*recorder.sent, *taken.octets)]
+    contents = [octets.partition(b"\r\n\r\n") for octets in (*recorder.sent, *taken.requests)]
     assert comparable(contents[0][0]) == comparable(contents[1][0])
     assert sizes.sub(b"", contents[0][2]) == sizes.sub(b"", contents[1][2])
     assert "curl-chunks" in taken.reconstructed[0]
@@ -337,12 +337,12 @@ def test_the_same_through_tls(tls_recorder: Recorder, certificates: Certificates
     tls_recorder.run(text)
     taken = read(text, tls_recorder.folder)
 
-    assert taken.octets == tls_recorder.sent
+    assert taken.requests == tls_recorder.sent
     [facts] = taken.facts
     assert (facts.target, facts.name, facts.secure) == (f"https://localhost:{tls_recorder.port}", "localhost", True)
-    script, _ = written(taken.octets, tls_recorder.folder, target=facts.target, tls=facts.tls)
+    script, _ = written(taken.requests, tls_recorder.folder, target=facts.target, tls=facts.tls)
     tls_recorder.run(script.replace(b"\ncurl ", b"\ncurl %s " % trusted))
-    assert tls_recorder.sent == taken.octets
+    assert tls_recorder.sent == taken.requests
 
 
 GET = b"GET / HTTP/1.1\r\n"
@@ -398,7 +398,7 @@ def test_what_is_written_makes_curl_send_the_same(request_: bytes, recorder: Rec
     assert recorder.sent == [octets], script[:2000]
     assert not toll.skipped
     assert not [cost for cost in toll.lost if cost.id == "curl-chunks"]
-    assert read(script, recorder.folder).octets == [octets]
+    assert read(script, recorder.folder).requests == [octets]
 
 
 _NAMES = st.sampled_from(
