@@ -1,7 +1,7 @@
 """The capture file: an SQLite database, its tables, and how an older one becomes a newer one.
 
 The truth is in `connections` and `events`, and in `removed`, the numbers of exchanges that were taken
-out. `exchanges`, `resume` and `progress` are an index over them, which can be made again at any time.
+out. `exchanges`, `voids`, `resume` and `progress` are an index over them, which can be made again at any time.
 """
 
 from __future__ import annotations
