@@ -116,7 +116,6 @@ class _Run:
         self._began = self._written = time.monotonic()
 
     def run(self) -> int:
-        status = ExitStatus.DONE
         try:
             self._list()
         except _Gone:
@@ -126,7 +125,7 @@ class _Run:
                 self._console.draw("")
                 raise
         self._close()
-        return status
+        return ExitStatus.DONE
 
     def _list(self) -> None:
         capture, tr = self._capture, self._tr

@@ -103,7 +103,6 @@ class _Rm(Work):
             self.lines.append((tr("note"), told))
         if removed.copies:
             told = tr("another process reads the capture: until it ends, removed bytes may stay beside it, in -wal")
-
             self.lines.append((tr("note"), told))
         self.report = {
             "exchanges": removed.exchanges,
