@@ -18,7 +18,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from stored import Step, get, index_of, make, octets, ok, one, rebuilt, rows, tell
 
-from httpwire.capture.model import EventKind
+from httpwire.capture.model import EventKind, TlsFacts
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.checking import faults
 from httpwire.capture.store.chosen import Chosen
@@ -406,8 +406,8 @@ def test_a_capture_that_can_t_be_written_is_read_all_the_same(ordinary: Path) ->
 _LARGE = """
 import sys
 from pathlib import Path
-from httpwire.capture.model import EventKind
-from httpwire.capture.model import EventKind
+from httpwire.capture.model import EventKind, TlsFacts
+from httpwire.capture.model import EventKind, TlsFacts
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.removal import remove
@@ -527,7 +527,10 @@ def test_others_append_and_read_while_exchanges_are_removed(tmp_path: Path) -> N
 @pytest.mark.parametrize("kind", [Appender, Writer])
 def test_addresses_that_are_no_text_lose_nothing(tmp_path: Path, kind: type[Appender]) -> None:
     path = str(tmp_path / "a.hwire")
-    facts = ConnectionFacts(1, client="unix:/tmp/\udcff", server="unix:/tmp/é")
+    tls = TlsFacts("\udcff", "\udcff", "\udcff", verified=True)
+    odd = "unix:/tmp/\udcff"
+    facts = ConnectionFacts(1, client=odd, server="unix:/tmp/é", target=odd, name=odd, origin=odd, tls=tls)
+    facts = facts.replace(reconstructed=("\udcff",))
     with kind(path) as sink:
         put_exchange(sink, facts, [get()], [ok()])
     with Capture(path) as capture:

@@ -258,12 +258,12 @@ class Writer(Appender):
 
 def _row(number: int | None, facts: ConnectionFacts) -> tuple[object, ...]:
     tls = facts.tls
-    return (
+    row = (
         number,
         facts.began_ns,
-        _storable(facts.client),
-        _storable(facts.server),
-        _storable(facts.target),
+        facts.client,
+        facts.server,
+        facts.target,
         tls.version if tls else None,
         tls.cipher if tls else "",
         tls.alpn if tls else "",
@@ -273,8 +273,9 @@ def _row(number: int | None, facts: ConnectionFacts) -> tuple[object, ...]:
         facts.origin,
         " ".join(facts.reconstructed),
     )
+    return tuple(_storable(value) if isinstance(value, str) else value for value in row)
 
 
 def _storable(text: str) -> str:
-    """Text as SQLite can hold it: a Unix socket's path may have octets that are no UTF-8."""
+    """Text as SQLite can hold it: a Unix socket's path, or what a file says of a connection, may be no UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
