@@ -20,6 +20,7 @@ from httpwire.wire.record import Record, at
 
 VERSION = 1
 _PAGE = 8192  # octets: most small messages fit, and large segments take few
+_DAMAGED = N_("it is damaged")
 _PATIENCE = 60.0  # seconds to wait for another process that is writing
 
 #: The numbers that stand for kinds and directions in the file; they never change.
@@ -182,7 +183,7 @@ def open_for_reading(path: str) -> Access:
     try:
         return _open_rest(path)
     except sqlite3.Error as error:
-        raise RecordingUnreadable(path=path, why=why_failed(error, path), errno=None) from error
+        raise RecordingUnreadable(path=path, why=_DAMAGED, errno=None) from error
 
 
 def _open_whole(path: str) -> Access:
@@ -217,7 +218,7 @@ def _open_rest(path: str) -> Access:
     try:
         db.execute("PRAGMA writable_schema = ON")  # SQLite then reads a file that is shorter than its header says
         _be_current(db, path)
-        db.execute("SELECT indexed, generation, next FROM progress")
+        db.execute("SELECT number FROM connections LIMIT 1")  # the index is made anew: only the truth has to be there
     except BaseException:
         db.close()
         raise
@@ -378,5 +379,5 @@ def why_failed(error: sqlite3.Error, path: str) -> str:
     if name.startswith("SQLITE_FULL"):
         return "No space left on device"
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return N_("it is damaged")
+        return _DAMAGED
     return str(error)
