@@ -121,6 +121,7 @@ _RULES = (
     ),
     (r"\d{4}-\d\d-\d\d [\d:]{8}", "<moment>"),
     (r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>"),
+    (r"\b\d\d:\d\d:\d\d\.\d{3}\b", "<clock>"),
     (r"\b[\d.,]+ m?s\b", "<time>"),
     (r'"time": [\d.]+', '"time": <time>'),
     (r'(?:W/)?"[0-9a-f]+-[0-9a-f]+"', "<etag>"),
