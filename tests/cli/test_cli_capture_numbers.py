@@ -174,6 +174,15 @@ class TestSend:
         assert "b.hwire#1.request: GET /1 HTTP/1.1" in ran.stderr
         assert (tmp_path / "client_recv.txt").read_bytes() == ok(b"new")
 
+    def test_a_request_out_of_packets_goes_to_the_server_in_them(
+        self, httpwire: Command, tmp_path: Path, serve: Serve
+    ) -> None:
+        server = serve(answer(ok(b"new")))
+        capture_of(tmp_path / "b.hwire", EXCHANGES[:1], facts=ConnectionFacts(BEGAN, server=server.to, origin="pcap"))
+        ran = httpwire("send", "b.hwire#1")
+        assert ran.status == 0, ran.stderr
+        assert f"to {server.to}, as it was captured" in ran.stderr
+
     def test_an_address_that_was_asked_for(self, httpwire: Command, tmp_path: Path, serve: Serve) -> None:
         server = serve(answer(ok(b"new")))
         facts = ConnectionFacts(BEGAN, target=f"http://127.0.0.1:{free_port()}")

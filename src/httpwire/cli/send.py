@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from httpwire.capture.raw import Outgoing
     from httpwire.capture.store.writing import Writer
     from httpwire.capture.times import Times
+    from httpwire.capture.traffic import ConnectionFacts
     from httpwire.net.target import Target
     from httpwire.wire.edit import Edits
     from httpwire.wire.preflight import Examination
@@ -89,7 +90,8 @@ SEND = Verb(
         N_(
             "Exit status: 0 the answer is complete; 2 wrong usage; 6 name not resolved; 7 could not connect; 8 where "
             "the answer ends can't be known; 18 cut short; 23 could not save; 28 timed out; 35 TLS; 52 no answer; "
-            "55 sending failed; 56 receiving failed; 60 certificate not trusted; 130 interrupted."
+            "55 sending failed; 56 receiving failed; 60 certificate not trusted; 65 the capture is damaged; 130 "
+            "interrupted."
         ),
         N_("With SSLKEYLOGFILE in the environment, the TLS secrets are appended to the file it names."),
     ),
@@ -264,7 +266,7 @@ class _Run:
         asked, facts, tr = self._arguments.last("to", DEFAULT_TARGET), outgoing.facts, self._tr
         if facts and not self._arguments.has("to"):
             try:
-                target = parse_target(facts.target)
+                target = parse_target(_went_to(facts))
             except TargetInvalid:  # it is not known
                 return parse_target(asked)
             said = tr("to {target}, as it was captured; --to sends it elsewhere", target=printable(str(target)))
@@ -361,3 +363,14 @@ class _Run:
             sys.stderr.write(text)  # standard output is the answer's
         else:
             say(text)
+
+
+def _went_to(facts: ConnectionFacts) -> str:
+    """Where the request of a captured connection went, as --to has it; empty where it is not known. What httpwire
+    answered itself is asked of no other program."""
+    if facts.target or not facts.origin or not facts.server:
+        return facts.target
+    scheme, authority = ("https" if facts.secure else "http"), facts.server
+    if facts.secure and facts.name:
+        authority = facts.name + ":" + facts.server.rpartition(":")[2]
+    return f"{scheme}://{authority}"
