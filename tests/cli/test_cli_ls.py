@@ -93,6 +93,12 @@ class TestTable:
         assert width(header) <= 80
         assert "target" in header
 
+    def test_a_time_that_no_format_kept_is_not_made_up(self, tmp_path: Path, httpwire: Command) -> None:
+        (tmp_path / "request").write_bytes(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert httpwire("convert", "request", "a.hwire").status == 0
+        row = httpwire("ls", "a.hwire").stdout.decode().splitlines()[1]
+        assert row.split()[:3] == ["1", "-", "GET"]
+
     def test_filters_are_all_of_them(self, capture: Path, httpwire: Command) -> None:
         ran = httpwire("ls", capture.name, "GET", "status!=200", "--json")
         assert [json.loads(line)["number"] for line in ran.stdout.splitlines()] == [3, 4]
@@ -142,29 +148,29 @@ class TestReconstructed:
         capture_of(tmp_path / "a.hwire", EXCHANGES[2:])
         text = httpwire("ls", "a.hwire").stdout.decode()
         assert [line.split()[0] for line in text.splitlines()] == ["#", "1*", "2*", "3", "4", "*"]
-        assert text.splitlines()[-1] == "* reconstructed from har: some-cost, other-cost"
+        assert text.splitlines()[-1] == "* reconstructed from har: some-cost; other-cost"
         told = [json.loads(line)["reconstructed"] for line in httpwire("ls", "a.hwire", "--json").stdout.splitlines()]
         what = [{"id": "some-cost", "says": "some-cost"}, {"id": "other-cost", "says": "other-cost"}]
         assert told == [{"from": "har", "what": what}] * 2 + [None] * 2
         for form in ([], ["--hex"], ["--elements"]):
-            assert "har: some-cost, other-cost" in httpwire("show", "a.hwire#1.request", *form).stdout.decode()
+            assert "har: some-cost; other-cost" in httpwire("show", "a.hwire#1.request", *form).stdout.decode()
         made = json.loads(httpwire("show", "a.hwire#1", "--json").stdout)
         assert [file["reconstructed"]["from"] for file in made["files"]] == ["har", "har"]
         assert httpwire("show", "a.hwire#1", "--html", "p.html").status == 0
-        assert (tmp_path / "p.html").read_text().count("har: some-cost, other-cost") == 2
+        assert (tmp_path / "p.html").read_text().count("har: some-cost; other-cost") == 2
         assert "har: some-cost" in httpwire("lint", "a.hwire#1").stdout.decode()
         results = json.loads(httpwire("lint", "a.hwire#1", "--sarif").stdout)["runs"][0]["results"]
         assert results
         assert all(result["properties"]["reconstructed"]["from"] == "har" for result in results)
-        assert httpwire("diff", "a.hwire#1", "a.hwire#3").stdout.decode().count("har: some-cost, other-cost") == 2
+        assert httpwire("diff", "a.hwire#1", "a.hwire#3").stdout.decode().count("har: some-cost; other-cost") == 2
         ran = httpwire("send", "a.hwire#1", "--to", "127.0.0.1:1")
-        assert "reconstructed from har: some-cost, other-cost" in ran.stderr
+        assert "reconstructed from har: some-cost; other-cost" in ran.stderr
 
 
 class TestFailures:
     def test_what_is_no_capture(self, tmp_path: Path, httpwire: Command) -> None:
         (tmp_path / "text").write_bytes(b"GET / HTTP/1.1\r\n\r\n")
-        assert "no capture" in failure(httpwire("ls", "text"))
+        assert "no capture of httpwire; httpwire convert text NEW.hwire makes one" in failure(httpwire("ls", "text"))
         assert "No such file" in failure(httpwire("ls", "missing.hwire"))
         assert "Is a directory" in failure(httpwire("ls", "."))
         for words in ([], ["status=404"]):
@@ -193,6 +199,7 @@ class TestFailures:
         ran = httpwire("ls", capture.name, "staus=404")
         assert ran.status == 2
         assert "did you mean status=?" in failure(ran)
+        assert "did you mean GET?" in failure(httpwire("ls", capture.name, "get"))
 
     def test_an_expression_without_end_can_be_stopped(self, tmp_path: Path) -> None:
         capture_of(tmp_path / "a.hwire", [(b"GET / HTTP/1.1\r\n\r\n", b"a" * 60 + b"!")])

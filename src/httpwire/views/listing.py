@@ -73,6 +73,7 @@ _OUTCOMES = {
     "under way": N_("under way"),
 }
 _STATUSES = {1: "mark", 2: "good", 3: "", 4: "warning", 5: "error"}
+_KNOWN = 86_400 * 10**9  # ns since 1970: what a format without times gives is before it
 _WORST = ("error", "warning", "note")
 MARK = "*"  # behind the number of an exchange whose octets are not the wire's
 
@@ -86,7 +87,7 @@ class Table:
     ) -> None:
         self._tr = tr
         self._plain = plain
-        self._dated = any(_day(entry.began_ns // 10**9) != _day(now) for entry in sample)
+        self._dated = any(_day(entry.began_ns // 10**9) != _day(now) for entry in sample if entry.began_ns >= _KNOWN)
         self._second: tuple[int | None, str] = (None, "")  # the one that was told last, as text
         rows = [self._cells(entry, marked=False) for entry in sample]
         widths = {name: width(self._header(name)) for name in _HEADERS}
@@ -164,7 +165,9 @@ class Table:
         return line
 
     def _clock(self, ns: int) -> str:
-        """A moment in local time, with the date or with milliseconds."""
+        """A moment in local time, with the date or with milliseconds; "-" where it is not known."""
+        if ns < _KNOWN:
+            return "-"
         second = ns // 10**9
         if second != self._second[0]:
             try:

@@ -41,7 +41,7 @@ def origin_told(facts: ConnectionFacts | None, tr: Translator, says: Says = know
     """That octets were reconstructed, from what, and what of them; empty where they are the wire's."""
     if not facts or not facts.reconstructed:
         return ""
-    what = tr(", ").join(tr(says(facts.origin, id)) for id in facts.reconstructed)
+    what = tr("; ").join(tr(says(facts.origin, id)) for id in facts.reconstructed)
     if not facts.origin:
         return printable(tr("reconstructed: {what}", what=what))
     return printable(tr("reconstructed from {origin}: {what}", origin=facts.origin, what=what))

@@ -31,6 +31,7 @@ _PIECES = 200  # of one list: SQLite's expressions are not endless
 _LONGEST = 8_000  # characters of one value
 _KEY = re.compile(r"([A-Za-z][A-Za-z.-]*)(!?=)(.*)", re.DOTALL)
 _STATUS = re.compile(r"[1-9](?:[0-9]{2}|xx)")
+_USUAL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 _METHODS = re.compile(r"[A-Z]+(?:,[A-Z]+)*")
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?:([kmgt])i?)?b?", re.IGNORECASE)
 _SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|min|h|d)?")
@@ -140,10 +141,14 @@ def _unknown(word: str, key: str) -> FilterInvalid:
     match = re.match(r"[a-z.]+(?=[<>:])", word)
     if match and (match[0] in _KEYS or match[0] in _SEARCHES):
         return FilterInvalid(word=word, why=_NEED.get(match[0], N_("it needs a value: write KEY=VALUE")), hint=_HINT)
-    near = difflib.get_close_matches(key.lower(), [*_KEYS, *_SEARCHES, *_FLAGS], 1)
+    if key.upper() in _USUAL:
+        near = [key.upper()]
+    else:
+        near = difflib.get_close_matches(key.lower(), [*_KEYS, *_SEARCHES, *_FLAGS], 1)
     if near:
+        needs = near[0] in _KEYS or near[0] in _SEARCHES
         template = N_("there is no filter {word}; did you mean {near}?")
-        return FilterInvalid(template, word=key, near=near[0] + "=" * (near[0] not in _FLAGS), hint=_HINT)
+        return FilterInvalid(template, word=key, near=near[0] + "=" * needs, hint=_HINT)
     return FilterInvalid(N_("there is no filter {word}"), word=word, hint=_HINT)
 
 

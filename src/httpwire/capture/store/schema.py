@@ -233,7 +233,8 @@ def _refuse(path: str) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise RecordingUnreadable(path=path, why=why, errno=getattr(error, "errno", None)) from error
-    raise RecordingUnreadable(path=path, why=N_("it is no capture of httpwire"), errno=None)
+    hint = N_("httpwire convert {path} NEW.hwire makes one of other formats")
+    raise RecordingUnreadable(path=path, why=N_("it is no capture of httpwire"), errno=None, hint=hint)
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:
