@@ -129,6 +129,14 @@ def test_filters_and_numbers_choose_what_is_converted(lines: Callable[..., int],
     assert files(tmp_path) == {"a.hwire", "b.lines", "a.lines", "c.hwire"}  # nothing temporary is left
 
 
+def test_what_fits_nothing_is_not_said_to_be_saved(httpwire: Command, tmp_path: Path) -> None:
+    capture(tmp_path / "a.hwire", "/1")
+    ran = httpwire("extract", "a.hwire", "path=/2/", "out/")
+    assert ran.status == 0
+    assert "saved          nothing: no exchange fits" in ran.stderr
+    assert "out" not in files(tmp_path)
+
+
 def test_content_decides_over_the_name(
     lines: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,6 +207,8 @@ def test_a_pipe_is_read_and_written(httpwire: Command, tmp_path: Path) -> None:
         (("index", "empty"), "can't read empty: it is no capture of httpwire"),
         (("index",), "index needs a capture"),
         (("extract", "a.hwire"), "extract needs a capture and a folder"),
+        (("extract", "a.hwire", "out/", "404"), "the folder comes last"),
+        (("convert", "a.hwire", "c.har", "--keylog", "keys"), "--keylog is for packet captures, and a.hwire is none"),
     ],
 )
 def test_what_can_t_be_done_is_said_and_changes_nothing(

@@ -97,6 +97,8 @@ class Work:
 
         query = Query(filters)  # what is wrong with it is told before anything is read
         if asked in ("", "hwire") and names_exchanges(name):
+            if keylog:
+                raise UsageError(N_("--keylog is for packet captures, and {path} is none"), path=name)
             capture, picked = open_capture(name)
             query = Query([*picked, *filters]) if picked else query
             with capture:

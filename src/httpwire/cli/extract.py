@@ -33,6 +33,7 @@ EXTRACT = Verb(
     (JSON, QUIET),
     1 << 30,
     (
+        N_("For example: httpwire extract site.hwire 'path=/api/*' api/; httpwire extract site.hwire#3-5 three/"),
         N_(
             "Exit status: 0 done; 2 wrong usage, or a capture that can't be read; 23 could not write; 65 the capture "
             "is damaged: what could be read of it was written; 130 interrupted."
@@ -55,6 +56,8 @@ class _Extract(Work):
         super().__init__(arguments, tr)
         usage, hint = N_("extract needs a capture and a folder"), N_("httpwire extract CAPTURE.hwire FOLDER/, say")
         self._name, *self._filters, self._folder = operands(arguments, 2, usage, hint)
+        if any(word.endswith("/") and not word.startswith("/") and "=" not in word for word in self._filters):
+            raise UsageError(N_("the folder comes last"), hint=hint)
         if self._folder == "-":
             raise UsageError(N_("extract writes into a folder, and '-' is none"), hint=hint)
         self._begun = False
@@ -73,8 +76,11 @@ class _Extract(Work):
                 self.lines.append((self.tr("extracted"), shown))
                 self.report = {"connections": entries.connections, "exchanges": entries.exchanges}
             self.error = self.error or entries.error
-        self.last.append((self.tr("saved"), printable(self._folder)))
-        self.report["saved"] = {"path": self._folder}
+        if entries.exchanges or entries.error:
+            self.last.append((self.tr("saved"), printable(self._folder)))
+            self.report["saved"] = {"path": self._folder}
+        else:
+            self.last.append((self.tr("saved"), self.tr("nothing: no exchange fits")))
 
     def kept(self) -> Iterator[str]:
         if self._begun:
