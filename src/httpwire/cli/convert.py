@@ -56,6 +56,7 @@ CONVERT = Verb(
     ),
     1 << 30,
     (
+        N_("For example: httpwire convert site.hwire errors.har 5xx; httpwire convert site.hwire#12 one.curl"),
         N_(
             "An OUT that is there is replaced once the new one is complete; a capture never is: httpwire merge appends "
             "to it. Of a run that was stopped what is done is kept as OUT.partial."

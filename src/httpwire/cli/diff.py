@@ -62,7 +62,7 @@ DIFF = Verb(
         ),
         N_(
             "Exit status: 0 nothing differs that counts; 1 something does; 2 wrong usage, or a file that can't be "
-            "read; 23 could not write."
+            "read; 23 could not write; 65 the capture is damaged."
         ),
     ),
 )

@@ -31,6 +31,7 @@ INDEX = Verb(
     ),
     1,
     (
+        N_("For example: httpwire index site.hwire --check"),
         N_(
             "Exit status: 0 done, or nothing is wrong; 1 --check found something; 2 wrong usage, or a capture that "
             "can't be read or written; 65 it is damaged: what can be read of it is in the index; 130 interrupted."

@@ -53,7 +53,7 @@ LINT = Verb(
     (
         N_(
             "Exit status: 0 nothing as bad as --fail-on says; 1 something is; 2 wrong usage, or a file that can't be "
-            "read; 23 could not write."
+            "read; 23 could not write; 65 the capture is damaged."
         ),
     ),
 )

@@ -42,7 +42,8 @@ LS = Verb(
     N_("httpwire ls CAPTURE [FILTER...] [OPTION...]"),
     N_(
         "Lists the exchanges of a capture, those that fit every FILTER. Their numbers name them elsewhere: "
-        "httpwire show CAPTURE#12. Reading goes on while others append to the capture."
+        "httpwire show CAPTURE#12. Reading goes on while others append to the capture. A file "
+        "of another format becomes a capture by httpwire convert."
     ),
     (
         Option(
@@ -54,6 +55,13 @@ LS = Verb(
     1 << 30,
     (
         N_(
+            "Of each exchange: its number (with * where its bytes are reconstructed), when it began (local time), "
+            "method, host and target; the status and the media type of the answer; sent: bytes of the request on the "
+            "wire; size: content of the answer, without chunks, still compressed; duration: from the first byte of the "
+            "request to the last of the answer; end: by what the answer's end was known, or why it is not complete; "
+            "findings: what httpwire lint finds, or how many. A narrow window shows fewer columns; --json tells all."
+        ),
+        N_(
             "A FILTER is KEY=VALUE, or KEY!=VALUE for all others. VALUE may be several with commas, a range A..B of "
             "which one end may be missing, or have * for anything."
         ),
@@ -62,13 +70,15 @@ LS = Verb(
             "incomplete, under-way; finding=ID (or finding=any)."
         ),
         N_(
-            "size=10k.. (content of the answer), request.size=..1M, sent=, received= (bytes on the wire), "
-            "duration=200ms.., since=10:30, until=2026-11-28T12:00, since=15m (ago), number=12..20, connection=3."
+            "size=10k.. (content of the answer; k is 1024), request.size=..1M, sent=, received= (request and answer "
+            "on the wire), duration=200ms.., since=10:30, until=2026-11-28T12:00, since=15m (ago), number=12..20, "
+            "connection=3."
         ),
         N_(
             "In the bytes of request and answer: field=NAME, field=NAME:VALUE, bytes=TEXT (with \\r\\n, \\x00), "
-            "regex=EXPRESSION; request.field= and response.field= look on one side, and so on. An expression sees up "
-            "to 1 MiB of a message at once."
+            "regex=EXPRESSION; request.field= and response.field= look on one side, and so on. Compressed "
+            "content is not unpacked for it, and chunks are not joined. An expression sees up to 1 MiB of a message at "
+            "once."
         ),
         N_("Alone stand 404, 5xx, GET, /path and the like. In a shell, quote what has *, ?, ! or blanks."),
         N_(

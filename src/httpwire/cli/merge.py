@@ -40,6 +40,7 @@ MERGE = Verb(
     (JSON, QUIET),
     1 << 30,
     (
+        N_("For example: httpwire merge week.hwire monday.hwire tuesday.pcap"),
         N_(
             "Exit status: 0 done; 2 wrong usage, or a file that can't be read: nothing was appended; 23 could not "
             "write; 65 an input is damaged: what could be read of it was appended; 130 interrupted."

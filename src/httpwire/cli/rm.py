@@ -37,6 +37,7 @@ RM = Verb(
             "Others may go on appending to the capture meanwhile. A file that the capture was made of, and copies of "
             "it, are not looked for."
         ),
+        N_("For example: httpwire rm site.hwire#12-15; httpwire rm site.hwire 'request.field=Authorization' -n"),
         N_(
             "Exit status: 0 done; 1 no exchange fits; 2 wrong usage, or a capture that can't be read or written: "
             "nothing was changed; 23 they are removed, but the file could not be written anew; 65 the capture is "

@@ -67,8 +67,8 @@ SERVE = Verb(
     1_000_000,
     (
         N_(
-            "Exit status: 0 ended as asked; 2 wrong usage; 23 could not save; 28 timed out; 45 could not listen; 130 "
-            "interrupted before --count was reached."
+            "Exit status: 0 ended as asked; 2 wrong usage; 23 could not save; 28 timed out; 45 could not listen; 65 "
+            "the capture is damaged; 130 interrupted before --count was reached."
         ),
     ),
 )

@@ -65,7 +65,7 @@ SHOW = Verb(
     (
         N_(
             "Exit status: 0 it was shown; 1 a coding that --content could not take off; 2 wrong usage, or a file that "
-            "can't be read; 23 could not write."
+            "can't be read; 23 could not write; 65 the capture is damaged."
         ),
     ),
 )
