@@ -198,7 +198,7 @@ class TestFailures:
     def test_a_wrong_filter(self, capture: Path, httpwire: Command) -> None:
         ran = httpwire("ls", capture.name, "staus=404")
         assert ran.status == 2
-        assert "did you mean status=?" in failure(ran)
+        assert "did you mean status=? httpwire ls --help" in failure(ran)
         assert "did you mean GET?" in failure(httpwire("ls", capture.name, "get"))
 
     def test_an_expression_without_end_can_be_stopped(self, tmp_path: Path) -> None:

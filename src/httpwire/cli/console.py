@@ -64,7 +64,9 @@ class Console:
 
     def failure(self, parts: Iterable[str]) -> None:
         """Show why it could not be done: one line, whatever was asked to be quiet."""
-        text = self.tr("; ").join(part for part in parts if part)
+        text = ""
+        for part in filter(None, parts):
+            text += (" " if text.endswith("?") else "" if text.endswith("？") else self.tr("; ")) * bool(text) + part
         self._write(f"httpwire: {printable(text)}\n")
 
     def draw(self, text: str) -> None:
