@@ -125,9 +125,9 @@ class Work:
     def filled(self, path: str) -> Iterator[Appender]:
         """What appends to the new capture at `path`, whose index is made meanwhile and afterwards."""
         with Companion(path) as companion:
-            with Appender(path) as sink:
+            with Appender(path) as sink, companion.ended_by_failure():
                 yield sink
-            with Capture(path) as capture:
+            with Capture(path) as capture, companion.ended_by_failure():
                 companion.finish(capture.index, self.meter(self.tr("reading the exchanges")))
 
     @contextlib.contextmanager

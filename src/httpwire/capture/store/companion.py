@@ -6,6 +6,7 @@ written: where there is a second processor, a conversion takes as long as the sl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -14,7 +15,7 @@ from httpwire.capture.store.signature import is_capture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import NoReturn, Self
 
     from httpwire.capture.store.index import Index
@@ -49,6 +50,18 @@ class Companion:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.end()
+
+    @contextlib.contextmanager
+    def ended_by_failure(self) -> Iterator[None]:
+        """What fails within this context ends it first: the last one who closes a capture writes its log into it."""
+        try:
+            yield
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
         """End it, wherever it is."""
         self._end_of_events()
         if self._child:
