@@ -18,13 +18,14 @@ from httpwire.capture.raw import BLOCK, Saving, descriptor_of, same_file
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.chosen import Chosen
 from httpwire.capture.store.copying import Original
+from httpwire.capture.store.schema import JOURNALS, open_for_writing
 from httpwire.capture.store.signature import is_capture
 from httpwire.capture.store.writing import Appender
 from httpwire.cli.captures import JSON, QUIET, Work, operands, temporary_folder
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
 from httpwire.cli.status import ExitStatus
-from httpwire.errors import UsageError
+from httpwire.errors import HttpwireError, UsageError
 from httpwire.language import N_, Translator
 from httpwire.views.outcome import bytes_of, path_of
 from httpwire.views.toll import amounts
@@ -141,8 +142,12 @@ class _Convert(Work):
     def _settle(self, path: str) -> None:
         """Give what is at `path` the name that it has earned."""
         if not self._saved and not (self._sink and self._sink.connections):
-            os.unlink(path)
+            for ending in ("", *JOURNALS):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path + ending)
             return
+        with contextlib.suppress(HttpwireError):  # what a companion that was killed has left beside it belongs to it
+            open_for_writing(path, durable=False).close()
         self._saved = self._saved or self._out + ".partial"
         self._octets = os.stat(path).st_size
         os.replace(path, self._saved)

@@ -21,6 +21,7 @@ from httpwire.wire.record import Record, at
 VERSION = 1
 _PAGE = 8192  # octets: most small messages fit, and large segments take few
 _DAMAGED = N_("it is damaged")
+JOURNALS = ("-wal", "-shm")  # endings of what SQLite keeps beside a file that is open
 _PATIENCE = 60.0  # seconds to wait for another process that is writing
 
 #: The numbers that stand for kinds and directions in the file; they never change.
