@@ -241,7 +241,7 @@ def _refuse(path: str) -> None:
 def _connect(path: str, mode: str) -> sqlite3.Connection:
     from urllib.parse import quote
 
-    name = f"file:{quote(os.path.abspath(path))}?mode={mode}"
+    name = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode={mode}"  # its name may be any octets
     return sqlite3.connect(name, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
 
 
