@@ -14,6 +14,7 @@ from httpwire.language import N_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import zlib
     from collections.abc import Callable
     from typing import Self
 
@@ -23,6 +24,9 @@ _BLOCK = 1 << 20
 class Source:
     """`name` is the path as it was given, `path` that of a regular file ("" for a pipe), `octets` its size (None: not
     known), `offset` how many octets were taken. `watch` is called with the offset each time a block was read."""
+
+    #: Why there are no more octets, where that is a fault: what comes before it is given as a file that ends there.
+    fault: RecordingBroken | None = None
 
     def __init__(self, name: str, *, watch: Callable[[int], None] | None = None) -> None:
         """Open it. Raises RecordingUnreadable."""
@@ -113,7 +117,8 @@ class Source:
 
 
 class Unpacked(Source):
-    """What is compressed by gzip in `packed`, to which it belongs; offsets are those of what was compressed."""
+    """What is compressed by gzip in `packed`, to which it belongs; offsets are those of what was compressed. Behind the
+    last octet that could be unpacked it ends, and `fault` tells why."""
 
     def __init__(self, packed: Source) -> None:
         import zlib
@@ -128,13 +133,14 @@ class Unpacked(Source):
         self._packed = packed
         self._zlib = zlib
         self._member = zlib.decompressobj(31)
+        self._size = 0  # octets that were unpacked
 
     def close(self) -> None:
         self._packed.close()
 
     def _block(self, count: int) -> bytes:
-        """The next octets. Raises RecordingUnreadable, RecordingBroken."""
-        while True:
+        """The next octets. Raises RecordingUnreadable."""
+        while not self.fault:
             if self._member.eof:
                 following = self._member.unused_data or self._packed.read(_BLOCK)
                 if not following.strip(b"\0"):  # padding, or the end
@@ -143,10 +149,49 @@ class Unpacked(Source):
             else:
                 following = self._member.unconsumed_tail or self._packed.read(_BLOCK)
             if not following:
-                raise self._packed.broken(N_("what is compressed in it has no end"))
-            try:
-                block = self._member.decompress(following, max(count, _BLOCK))
-            except self._zlib.error as error:
-                raise self._packed.broken(N_("what is compressed in it can't be unpacked")) from error
+                self.fault = self._packed.broken(N_("what is compressed in it has no end"))
+                break
+            block = self._unpack(following, max(count, _BLOCK))
+            self._size += len(block)
+            if is_bomb(self._packed.offset, self._size):
+                self.fault = self._packed.broken(BOMB)
             if block:
                 return block
+        return b""
+
+    def _unpack(self, packed: bytes, most: int) -> bytes:
+        before = self._member.copy()
+        try:
+            return self._member.decompress(packed, most)
+        except self._zlib.error:
+            block, taken = unpacked_before_fault(before, packed)
+        start = self._packed.offset - len(packed)
+        self.fault = self._packed.broken(N_("what is compressed in it can't be unpacked"), start + taken)
+        return block
+
+
+#: What a file may unpack to, whatever its size, and how many times that size it may else unpack to. What compresses
+#: better than that is seldom traffic.
+_FREE = 1 << 30  # octets
+_TIMES = 250
+BOMB = N_("what is compressed in it grows to over 1 GiB, and 250 times its size: unpack it first where that is meant")
+
+
+def is_bomb(packed: int, unpacked: int) -> bool:
+    """Whether nobody would have meant that so many octets come of so few: they must not fill a disk."""
+    return unpacked > _FREE and unpacked > packed * _TIMES
+
+
+def unpacked_before_fault(member: zlib._Decompress, packed: bytes) -> tuple[bytes, int]:
+    """What can be had from `packed`, in which there is a fault, and how many of its octets come before that. `member`
+    is as it was before them."""
+    import zlib
+
+    found: list[bytes] = []
+    taken = 0
+    try:
+        for taken in range(len(packed)):  # the fault is where it can't go on
+            found.append(member.decompress(packed[taken : taken + 1]))
+    except zlib.error:
+        pass
+    return b"".join(found), taken

@@ -17,6 +17,7 @@ from httpwire.language import N_
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
 
     from httpwire.capture.store.capture import Capture
     from httpwire.capture.store.entry import Entry
@@ -70,6 +71,18 @@ class Input:
         """Give all of it to `sink`. Raises RecordingUnreadable, RecordingBroken (when what is before the fault was
         given), SaveFailed."""
         module = self.format.load("read")
+        try:
+            self._read_into(module, sink, toll, keylog)
+        except (RecordingBroken, RecordingUnreadable):
+            if not (self._source and self._source.fault):
+                raise
+        except MemoryError as error:
+            if not self._source:
+                raise
+            raise self._source.broken(N_("what comes here needs more memory than there is")) from error
+        self._check()
+
+    def _read_into(self, module: ModuleType, sink: Appender, toll: Toll, keylog: str) -> None:
         if not self._source:
             if self.format.name != "raw":
                 raise RecordingUnreadable(path=self.name, why=os.strerror(21), errno=21)
@@ -80,11 +93,18 @@ class Input:
             module.read(self._source, sink, toll)
 
     def copy_to(self, path: str) -> None:
-        """Write it as it is to a new file at `path`. Raises RecordingUnreadable, OSError."""
+        """Write it as it is to a new file at `path`. Raises RecordingUnreadable, RecordingBroken (when what is
+        before the fault was written), OSError."""
         assert self._source
         with open(path, "wb") as file:
             while block := self._source.read(BLOCK):
                 file.write(block)
+        self._check()
+
+    def _check(self) -> None:
+        """What was read is all of it. Raises RecordingBroken: what comes before its fault was read then."""
+        if self._source and self._source.fault:
+            raise self._source.fault
 
 
 def write(

@@ -95,10 +95,12 @@ def unpacked(first: bytes) -> bytes:
     """What the beginning of a file that is compressed by gzip says, as far as it can be read."""
     import zlib
 
+    from httpwire.capture.source import unpacked_before_fault
+
     try:
         return zlib.decompressobj(31).decompress(first, 4096)
     except zlib.error:
-        return b""
+        return unpacked_before_fault(zlib.decompressobj(31), first)[0]
 
 
 def says(origin: str, cost: str) -> str:

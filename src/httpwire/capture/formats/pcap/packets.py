@@ -7,9 +7,9 @@ whole. (pcap: draft-ietf-opsawg-pcap; pcapng: draft-ietf-opsawg-pcapng.)
 
 from __future__ import annotations
 
-import zlib
 from struct import Struct
 
+from httpwire.capture.source import Unpacked
 from httpwire.capture.toll import Cost, Toll
 from httpwire.errors import RecordingUnreadable
 from httpwire.language import N_
@@ -63,9 +63,8 @@ class Octets:
     def __init__(self, source: Source) -> None:
         self.data = b""
         self.base = 0  # how many octets were before `data`
-        self._source = source
-        self._unpacking = zlib.decompressobj(31) if source.peek(2) == GZIP else None
-        self._packed = b""
+        self._file = source
+        self._source = Unpacked(source) if source.peek(2) == GZIP else source
 
     def more(self, at: int, count: int) -> bool:
         """Have `count` octets from `at` on, which becomes 0; tells whether there are as many.
@@ -96,28 +95,13 @@ class Octets:
 
     def broken(self, at: int, why: str) -> RecordingBroken:
         """The error for a fault at `at`; of a file in gzip, where the file was read to."""
-        return self._source.broken(why, None if self._unpacking else self.base + at)
+        return self._file.broken(why, self.base + at if self._source is self._file else None)
 
     def _read(self) -> bytes:
-        if not self._unpacking:
-            return self._source.read(_BLOCK)
-        while True:
-            packed = self._packed or self._source.read(_BLOCK >> 4)
-            if not packed:
-                if not self._unpacking.eof:
-                    raise self._source.broken(_ENDS)
-                return b""
-            if self._unpacking.eof:  # another member follows
-                if not packed.startswith(GZIP):
-                    return b""  # padding, as gzip itself takes it
-                self._unpacking = zlib.decompressobj(31)
-            try:
-                data = self._unpacking.decompress(packed, _BLOCK)
-            except zlib.error as error:
-                raise self._source.broken(N_("its gzip data is damaged")) from error
-            self._packed = self._unpacking.unconsumed_tail or self._unpacking.unused_data
-            if data:
-                return data
+        data = self._source.read(_BLOCK)
+        if not data and self._source.fault:
+            raise self._source.fault
+        return data
 
 
 class Packets:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 
+from httpwire.capture.source import BOMB, is_bomb, unpacked_before_fault
 from httpwire.errors import RecordingBroken
 from httpwire.language import N_
 
@@ -118,6 +119,7 @@ class Inflated(Octets):
         self._size = _FIRST
         self._member: zlib._Decompress | None = None
         self._began = 0
+        self._made = 0  # octets that were inflated
         self._fault = ""
 
     @property
@@ -147,6 +149,9 @@ class Inflated(Octets):
                 octets = self._inflate(shown, self._member.copy() if shown else None)
                 limited = self._member is not None and self._member.unconsumed_tail
                 self._size = _FIRST if limited else min(self._size * 2, _LARGEST)
+            self._made += len(octets)
+            if is_bomb(self._reached, self._made):
+                self._fault = BOMB
             if octets:
                 return octets
             if not shown and self._member:
@@ -168,19 +173,13 @@ class Inflated(Octets):
 
     def _rescue(self, shown: bytes, member: zlib._Decompress) -> bytes:
         """The octets before the fault that is in `shown`."""
-        octets: list[bytes] = []
-        taken = 0
-        try:
-            for taken in range(len(shown)):  # it tells where the fault was
-                octets.append(member.decompress(shown[taken : taken + 1]))
-        except zlib.error:
-            pass
+        octets, taken = unpacked_before_fault(member, shown)
         if self._reached + taken < self._began + len(GZIP):
             self._fault = N_("what follows the last compressed record is no gzip")
         else:
             self._from += taken
             self._fault = N_("its compressed data is damaged")
-        return b"".join(octets)
+        return octets
 
 
 def octets_of(source: Source) -> Octets:
