@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -102,3 +104,70 @@ def test_what_needs_more_memory_than_there_is_is_told(
     (tmp_path / "a.gor").write_bytes(b"1 a 1\n")
     assert main(["convert", str(tmp_path / "a.gor"), str(tmp_path / "a.hwire")]) == 65
     assert "a.gor is damaged at byte 0: what comes here needs more memory than there is" in capsys.readouterr().err
+
+
+class TestCaptures:
+    def test_a_copy_is_told_of_by_the_name_of_what_it_is_of(self, httpwire: Command, tmp_path: Path) -> None:
+        """What is compressed can't be read where it is."""
+        whole = _capture(tmp_path / "a.hwire").read_bytes()
+        (tmp_path / "b.hwire").write_bytes(b"no database at all")
+        packed = gzip.compress(whole, mtime=0)
+        (tmp_path / "c.hwire.gz").write_bytes(packed[:-9])
+        (tmp_path / "d.hwire.gz").write_bytes(packed[:60])
+        ran = httpwire("convert", "b.hwire", "b.har")
+        assert ran.status == 2
+        assert failure(ran) == "httpwire: can't read b.hwire: it is no capture of httpwire"
+        ran = httpwire("convert", "c.hwire.gz", "c.gor")
+        assert ran.status == 65
+        assert "c.hwire.gz is damaged at byte " in failure(ran)
+        assert (tmp_path / "c.gor").read_bytes().count(b"GET /") == len(_ASKED)
+        ran = httpwire("convert", "d.hwire.gz", "d.har")
+        assert ran.status == 65
+        assert failure(ran).startswith("httpwire: d.hwire.gz is damaged at byte 60")
+
+    @pytest.mark.parametrize(
+        ("harm", "status"),
+        [
+            ("UPDATE events SET at = 9223372036854775807", 0),
+            ("UPDATE connections SET began = 9223372036854775807", 0),
+            ("UPDATE events SET data = 'text'", 65),
+            ("UPDATE events SET direction = 9", 65),
+            ("INSERT INTO removed VALUES (1, 9223372036854775807)", 65),
+        ],
+    )
+    def test_values_that_nobody_would_write(self, httpwire: Command, tmp_path: Path, harm: str, status: int) -> None:
+        path = str(_capture(tmp_path / "a.hwire"))
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute(harm)
+            db.commit()
+        ran = httpwire("convert", "a.hwire", "a.warc")
+        assert ran.status == status, ran.stderr
+        assert status == 0 or "a.hwire is damaged" in failure(ran)
+
+    def test_a_pipe_is_no_capture_and_not_waited_for(self, httpwire: Command, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "a.hwire")
+        ran = httpwire("ls", "a.hwire")
+        assert ran.status == 2
+        assert "it is no capture of httpwire" in failure(ran)
+
+    def test_where_nothing_can_be_written_it_is_read(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A full disk: SQLite can't make the files that it wants beside it."""
+        path = str(_capture(tmp_path / "a.hwire"))
+
+        def full(_: str) -> None:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+            raise error
+
+        monkeypatch.setattr("httpwire.capture.store.schema._open_whole", full)
+        assert main(["ls", path, "/3"]) == 0
+        assert " /3 " in capsys.readouterr().out
+        assert main(["rm", path, "/3"]) == 2
+        assert "can't write" in capsys.readouterr().err
+
+    def test_nothing_written_is_not_told_as_written(self, httpwire: Command, tmp_path: Path) -> None:
+        _capture(tmp_path / "a.hwire")
+        (tmp_path / "out").write_bytes(b"a file")
+        assert "what was written" not in failure(httpwire("extract", "a.hwire", "out/"))

@@ -23,7 +23,7 @@ from httpwire.cli.interrupts import Interrupts
 from httpwire.cli.options import Arguments, Option
 from httpwire.cli.progress import Meter
 from httpwire.cli.status import ExitStatus, of_error
-from httpwire.errors import HttpwireError, OutputUnwritable, RecordingBroken, UsageError
+from httpwire.errors import HttpwireError, OutputUnwritable, RecordingBroken, RecordingUnreadable, UsageError
 from httpwire.language import N_, Translator
 from httpwire.views.outcome import name_of
 from httpwire.views.toll import LABELS, toll_lines, toll_object
@@ -55,6 +55,7 @@ class Work:
         self.last: list[tuple[str, str]] = []
         self.report: dict[str, Any] = {}
         self.error: HttpwireError | None = None
+        self.stands_for: dict[str, str] = {}  # paths of files under another name, and what they are called
         self.to_stdout = False  # what is written goes there, and the report elsewhere
 
     def meter(self, label: str, *, octets: bool = False) -> Meter | None:
@@ -71,7 +72,9 @@ class Work:
             with Interrupts() as interrupts:
                 interrupts.at_once(self.do)
         except HttpwireError as caught:
-            self.error = caught
+            # What a file is cut off by says more than what became of the rest.
+            self.error = self.error if isinstance(caught, RecordingUnreadable) and self.error else caught
+        self._call_by_name(self.error)
         self.console.draw("")
         self.finish()
         status = of_error(self.error) if self.error else self.status
@@ -101,14 +104,8 @@ class Work:
                 raise UsageError(N_("--keylog is for packet captures, and {path} is none"), path=name)
             capture, picked = open_capture(name)
             query = Query([*picked, *filters]) if picked else query
-            with capture:
-                self.update(capture)
-                if not isinstance(self.error, RecordingBroken):
-                    yield capture, query
-                    return
-                # What SQLite finds octets by may be damaged where they are not: they are read in order.
-                with self._salvaged(capture, beside) as saved:
-                    yield saved, query
+            with self._readable(capture, beside) as found:
+                yield found, query
             return
         with self.given(name, asked, keylog) as given, temporary_folder(beside) as folder:
             path = os.path.join(folder, "a.hwire")
@@ -116,10 +113,28 @@ class Work:
                 with self.filled(path) as sink:
                     self.bring_in(given, sink, keylog)
             else:
-                given.copy_to(path)
-            with Capture(path) as capture:
-                self.update(capture)
-                yield capture, query
+                self._take_in(given, path)
+            with self._readable(Capture(path), beside) as found:
+                yield found, query
+
+    @contextlib.contextmanager
+    def _readable(self, capture: Capture, beside: str) -> Iterator[Capture]:
+        """`capture`, or what can be read of it, with its index up to date; it is closed in the end."""
+        with capture:
+            if self.update(capture):
+                yield capture
+                return
+            # What SQLite finds octets by may be damaged where they are not: they are read in order.
+            with self._salvaged(capture, beside) as saved:
+                yield saved
+
+    def _take_in(self, given: Input, path: str) -> None:
+        """Have a capture that can't be read where it is as a file at `path`. Raises RecordingUnreadable, OSError."""
+        self.stands_for[path] = given.name
+        try:
+            given.copy_to(path)
+        except RecordingBroken as error:
+            self.error = error
 
     @contextlib.contextmanager
     def filled(self, path: str) -> Iterator[Appender]:
@@ -141,12 +156,15 @@ class Work:
                 self.update(saved)
                 yield saved
 
-    def update(self, capture: Capture) -> None:
-        """Bring the index of what is read up to date, as far as it can be read. Raises RecordingUnreadable."""
+    def update(self, capture: Capture) -> bool:
+        """Bring the index of what is read up to date, as far as it can be read; tells whether all of it can. Raises
+        RecordingUnreadable."""
         try:
             capture.index.update(self.meter(self.tr("reading the exchanges")))
         except RecordingBroken as error:
-            self.error = error
+            self.error = self.error or error
+            return False
+        return True
 
     def copy(self, originals: list[Original], sink: Appender) -> None:
         """Append `originals` to `sink`, as far as they can be read. Raises RecordingUnreadable, SaveFailed."""
@@ -178,11 +196,18 @@ class Work:
                 return
             with temporary_folder("") as folder:
                 path = os.path.join(folder, "a.hwire")
-                given.copy_to(path)
+                self._take_in(given, path)
                 with Capture(path) as capture:
                     self.copy([Original(capture)], sink)
         except RecordingBroken as error:
             self.error = error
+
+    def _call_by_name(self, error: HttpwireError | None) -> None:
+        """What failed with a file under another name is told of what it stands for."""
+        path = str(error.facts.get("path", "")) if error else ""
+        for other, name in self.stands_for.items():
+            if error and path.startswith(other):
+                error.facts["path"] = name + path[len(other) :]
 
     status: int = ExitStatus.DONE
 

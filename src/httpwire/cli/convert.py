@@ -129,6 +129,7 @@ class _Convert(Work):
                 path = os.path.join(stack.enter_context(temporary_folder("")), "a.hwire")
             else:
                 path = Saving(self._out).leave()
+                self.stands_for[path] = self._out
                 stack.callback(self._settle, path)
             with self.filled(path) as sink:
                 self._sink = sink

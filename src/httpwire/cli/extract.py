@@ -68,10 +68,10 @@ class _Extract(Work):
         with self.source(self._name, self._filters) as (capture, query):
             whole = 0 if query.asks else capture.ask("SELECT count(*) FROM exchanges")
             entries = Counted(query.find(capture), whole, self.meter(self.tr("writing")))
-            self._begun = True
             try:
                 raw.load("write").write_folder(capture, entries, self._folder, self.toll)
             finally:
+                self._begun = entries.exchanges > 0
                 shown = amounts(entries.connections, entries.exchanges, self.tr)
                 self.lines.append((self.tr("extracted"), shown))
                 self.report = {"connections": entries.connections, "exchanges": entries.exchanges}

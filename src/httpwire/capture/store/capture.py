@@ -6,6 +6,7 @@ an Outgoing, read from the file as they are asked for; WireEvents. Others may ap
 
 from __future__ import annotations
 
+import errno
 import os
 from heapq import merge
 from itertools import product
@@ -14,7 +15,15 @@ from httpwire.capture.model import TlsFacts, WireEvent, missing
 from httpwire.capture.raw import Outgoing
 from httpwire.capture.store.entry import Entry
 from httpwire.capture.store.index import Index
-from httpwire.capture.store.schema import DIRECTIONS, KINDS, Contradiction, damaged, open_for_reading, reading
+from httpwire.capture.store.schema import (
+    DIRECTIONS,
+    KINDS,
+    Contradiction,
+    damaged,
+    may_write,
+    open_for_reading,
+    reading,
+)
 from httpwire.capture.traffic import ConnectionFacts
 from httpwire.errors import OutputUnwritable, RecordingUnreadable
 from httpwire.language import N_
@@ -85,7 +94,8 @@ class Capture:
         if not self._whole:
             raise damaged(self.path, N_("a part of it is missing"))
         if not self.writable:
-            raise OutputUnwritable(path=self.path, why=os.strerror(13), errno=13)
+            code = errno.ENOSPC if may_write(self.path) else errno.EACCES
+            raise OutputUnwritable(path=self.path, why=os.strerror(code), errno=code)
 
     def update(self) -> None:
         """Bring the index up to date with the events, as far as no other process has. What follows sees it.
@@ -121,14 +131,19 @@ class Capture:
         sides = (self._rows(_EVENTS, (connection, direction)) for direction in _DIRECTIONS)
         with reading(self.db, self.path):
             for _, at_ns, direction, kind, data in merge(*sides):
+                if type(data) is not bytes:
+                    raise Contradiction
                 if kind in _KINDS:
                     yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
 
     def milestones(self, connection: int) -> Iterator[WireEvent]:
         """What happened on a connection beside its octets, as `events` tells it; no octet is read for it."""
-        for at_ns, direction, kind, data in self._rows(_MILESTONES, (connection,)):
-            if kind in _KINDS:
-                yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
+        with reading(self.db, self.path):
+            for at_ns, direction, kind, data in self._rows(_MILESTONES, (connection,)):
+                if direction not in _DIRECTIONS or type(data) is not bytes:
+                    raise Contradiction
+                if kind in _KINDS:
+                    yield WireEvent(at_ns, _DIRECTIONS[direction], _KINDS[kind], data)
 
     def exchanges(self, where: str = "", values: Iterable[object] = ()) -> Iterator[Entry]:
         """The exchanges in order of number, of those for which the SQL expression `where` holds, with its `values`."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     Row = tuple[object, ...]
 
 UNDER_WAY = "under way"
+_LATEST = (1 << 63) - 1  # ns: what SQLite can hold
 _EVENTS = 5_000  # that are read at once
 _SMALL = 65536  # octets of an event of which the first are read along with it; of larger ones perhaps none have to be
 _FIRST = 8192  # octets: where a head is, it is mostly in them
@@ -451,10 +452,10 @@ class Index:
             received,
             content,
             came,
-            state.began_ns + zero,
-            None if request_ns is None else request_ns - zero,
-            None if first is None else first - zero,
-            None if last is None else last - zero,
+            _held(state.began_ns + zero),
+            None if request_ns is None else _held(request_ns - zero),
+            None if first is None else _held(first - zero),
+            None if last is None else _held(last - zero),
             method.decode("latin-1"),
             head.line.target.decode("latin-1") if head else "",
             host.decode("latin-1"),
@@ -567,6 +568,11 @@ def _ending(data: bytes) -> Ending:
         return Ending(data.decode("ascii", "replace"))
     except ValueError:
         return Ending.UNSEEN
+
+
+def _held(ns: int) -> int:
+    """A time that SQLite can hold: in a file that was made to do harm a sum may be larger."""
+    return ns if -_LATEST <= ns <= _LATEST else max(-_LATEST, min(ns, _LATEST))
 
 
 def _type_of(answer: Head | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from zlib import crc32
 
@@ -22,6 +23,7 @@ VERSION = 1
 _PAGE = 8192  # octets: most small messages fit, and large segments take few
 _DAMAGED = N_("it is damaged")
 JOURNALS = ("-wal", "-shm")  # endings of what SQLite keeps beside a file that is open
+_NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR")  # what SQLite says where it can't write, or not know that it has to
 _PATIENCE = 60.0  # seconds to wait for another process that is writing
 
 #: The numbers that stand for kinds and directions in the file; they never change.
@@ -179,10 +181,12 @@ def open_for_reading(path: str) -> Access:
     try:
         return _open_whole(path)
     except sqlite3.Error as error:
-        if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
+        name = getattr(error, "sqlite_errorname", "")
+        full = name.startswith(_NO_ROOM) and not _has_octets(path + JOURNALS[0])
+        if not full and not name.startswith("SQLITE_CORRUPT"):
             raise RecordingUnreadable(path=path, why=why_failed(error, path), errno=None) from error
     try:
-        return _open_rest(path)
+        return _open_alone(path) if full else _open_rest(path)
     except sqlite3.Error as error:
         raise RecordingUnreadable(path=path, why=_DAMAGED, errno=None) from error
 
@@ -190,7 +194,7 @@ def open_for_reading(path: str) -> Access:
 def _open_whole(path: str) -> Access:
     db: sqlite3.Connection | None = None
     try:
-        if _may_write(path) and _may_write(os.path.dirname(path) or "."):
+        if may_write(path):
             db = _connect(path, "rw")
             writable = True
         else:
@@ -208,9 +212,28 @@ def _open_whole(path: str) -> Access:
     return Access(db, writable=writable)
 
 
-def _may_write(path: str) -> bool:
+def _has_octets(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
+def _open_alone(path: str) -> Access:
+    """Open a file with nothing beside it, where nothing can be written there."""
+    db = _connect(path, "ro&immutable=1")
+    try:
+        _be_current(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return Access(db, writable=False)
+
+
+def may_write(path: str) -> bool:
+    """Whether the capture at `path` may be written, and the files that SQLite has beside it."""
     effective = os.access in os.supports_effective_ids
-    return os.access(path, os.W_OK, effective_ids=effective)
+    return all(os.access(each, os.W_OK, effective_ids=effective) for each in (path, os.path.dirname(path) or "."))
 
 
 def _open_rest(path: str) -> Access:
@@ -229,8 +252,9 @@ def _open_rest(path: str) -> Access:
 def _refuse(path: str) -> None:
     """Raise why `path` is no capture."""
     try:
-        with open(path, "rb") as file:
-            file.read(1)
+        if not stat.S_ISFIFO(os.stat(path).st_mode):  # to open one would wait for its writer
+            with open(path, "rb") as file:
+                file.read(1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise RecordingUnreadable(path=path, why=why, errno=getattr(error, "errno", None)) from error
@@ -322,7 +346,8 @@ class reading:  # noqa: N801  # used as a statement
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *rest: object) -> None:
         if isinstance(error, sqlite3.Error):
             raise broken(self._path, error) from error
-        if isinstance(error, _OF_VALUES) and not _sound(self._db):
+        # No number but those in the file leads to one that is too large for it.
+        if isinstance(error, OverflowError) or (isinstance(error, _OF_VALUES) and not _sound(self._db)):
             raise broken(self._path, Contradiction()) from error
 
 
@@ -370,6 +395,13 @@ def damaged(path: str, why: str) -> RecordingBroken:
     return RecordingBroken(N_("{path} is damaged: {why}"), path=path, why=why, hint=hint)
 
 
+def _is_full(path: str) -> bool:
+    try:
+        return not os.statvfs(os.path.dirname(path) or ".").f_bavail
+    except (OSError, AttributeError):  # a system without such a call
+        return False
+
+
 def why_failed(error: sqlite3.Error, path: str) -> str:
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_CANTOPEN":
@@ -378,7 +410,7 @@ def why_failed(error: sqlite3.Error, path: str) -> str:
                 pass
         except OSError as inner:
             return inner.strerror or str(inner)
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith("SQLITE_FULL") or (name.startswith(_NO_ROOM) and _is_full(path)):
         return "No space left on device"
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return _DAMAGED
