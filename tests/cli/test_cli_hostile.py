@@ -171,3 +171,17 @@ class TestCaptures:
         _capture(tmp_path / "a.hwire")
         (tmp_path / "out").write_bytes(b"a file")
         assert "what was written" not in failure(httpwire("extract", "a.hwire", "out/"))
+
+    @pytest.mark.parametrize("name", ["b.warc", "b.har", "b.gor", "b.burp.xml", "b.zap.txt"])
+    def test_exchanges_before_one_that_lacks_octets_are_kept(
+        self, httpwire: Command, tmp_path: Path, name: str
+    ) -> None:
+        path = _capture(tmp_path / "a.hwire")
+        exchanges_of(path)
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("DELETE FROM events WHERE connection = 20")
+            db.commit()
+        ran = httpwire("convert", "a.hwire", name)
+        assert ran.status == 2
+        assert f"what could be read is in {name}.partial" in failure(ran)
+        assert b"/18" in (tmp_path / f"{name}.partial").read_bytes()

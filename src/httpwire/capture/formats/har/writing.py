@@ -18,6 +18,7 @@ from httpwire.capture.formats.har.values import moment
 from httpwire.capture.model import EventKind
 from httpwire.capture.reading import Reading
 from httpwire.capture.toll import ADDRESSES, NO_ANSWER, NO_REQUEST, SEGMENT_TIMES, TLS_FACTS
+from httpwire.errors import RecordingBroken, RecordingUnreadable
 from httpwire.wire import grammar
 from httpwire.wire.element import Direction
 from httpwire.wire.framing import Kind
@@ -47,14 +48,18 @@ def write(capture: Capture, entries: Iterable[Entry], output: Output, toll: Toll
     pieces = _Pieces(output)
     pieces.add('{"log": ' + as_json(log)[:-1] + ', "entries": [')
     separator = "\n"
-    for entry in entries:
-        told = _Exchange(capture, entry, toll).told()
-        if told is None:
-            continue
-        pieces.add(separator)
-        for piece in _json(told):
-            pieces.add(piece)
-        separator = ",\n"
+    try:
+        for entry in entries:
+            told = _Exchange(capture, entry, toll).told()
+            if told is None:
+                continue
+            pieces.add(separator)
+            for piece in _json(told):
+                pieces.add(piece)
+            separator = ",\n"
+    except (RecordingBroken, RecordingUnreadable):
+        pieces.flush()  # what is before the fault
+        raise
     pieces.add("\n]}}\n")
     pieces.flush()
 

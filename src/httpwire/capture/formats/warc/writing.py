@@ -22,6 +22,7 @@ from httpwire.capture.formats.warc import costs
 from httpwire.capture.formats.warc.uris import parts_of, server_of
 from httpwire.capture.model import Ending, EventKind
 from httpwire.capture.toll import ADDRESSES, CONNECTIONS, SEGMENT_TIMES, TLS_FACTS
+from httpwire.errors import RecordingBroken, RecordingUnreadable
 from httpwire.wire.element import Direction
 from httpwire.wire.message import Message
 from httpwire.wire.stream import Stream
@@ -87,8 +88,12 @@ def write(
     file = _File(output, compress=compress, new_id=new_id)
     file.put("warcinfo", _date(clock_ns()), [], _Block.of(_INFO), "application/warc-fields")
     connections = _Connections(capture)
-    for entry in entries:
-        _put_exchange(file, capture, entry, connections.of(entry.connection), toll)
+    try:
+        for entry in entries:
+            _put_exchange(file, capture, entry, connections.of(entry.connection), toll)
+    except (RecordingBroken, RecordingUnreadable):
+        file.close()  # what is before the fault
+        raise
     file.close()
 
 
