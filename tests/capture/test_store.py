@@ -545,3 +545,25 @@ def test_whatever_fails_on_the_writers_thread_reaches_the_caller(tmp_path: Path)
     sink.event(sink.open(ConnectionFacts(1)), 1 << 70, None, EventKind.END)
     with pytest.raises(OverflowError):
         sink.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON exchanges BEGIN DELETE FROM events; END",
+        "CREATE VIEW v AS SELECT 1",
+        "PRAGMA user_version = 0",
+        "PRAGMA user_version = -1",
+    ],
+)
+def test_a_file_that_no_httpwire_made_is_refused(tmp_path: Path, statement: str) -> None:
+    path = make(tmp_path / "a.hwire", one(0, "/"))
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute(statement)
+        db.commit()
+    before = path.read_bytes()
+    with pytest.raises(RecordingUnreadable):
+        Capture(str(path))
+    with pytest.raises((RecordingUnreadable, OutputUnwritable)):
+        Appender(str(path))
+    assert path.read_bytes() == before

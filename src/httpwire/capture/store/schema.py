@@ -270,10 +270,16 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
 
 
 def _be_current(db: sqlite3.Connection, path: str) -> None:
-    """Make the tables, or make an older file's those of this version. Raises RecordingUnreadable for a newer one."""
+    """Make the tables, or make an older file's those of this version. Raises RecordingUnreadable for a newer one, and
+    for one that would do something by itself."""
+    if db.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view'))").fetchone()[0]:
+        why = N_("it has triggers or views, which no capture has: they would change what is in it")
+        raise RecordingUnreadable(path=path, why=why, errno=None)
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == VERSION:
         return
+    if version < 0 or (not version and db.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]):
+        raise RecordingUnreadable(path=path, why=_DAMAGED, errno=None)
     if version > VERSION:
         hint = N_("a newer httpwire made it: update this one")
         why = N_("its format is newer than this httpwire knows")
