@@ -16,6 +16,7 @@ from httpwire.capture.named import names_exchanges
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.companion import Companion
 from httpwire.capture.store.copying import Original, copy
+from httpwire.capture.store.signature import is_capture
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
 from httpwire.cli.console import Console, say
@@ -135,6 +136,8 @@ class Work:
             given.copy_to(path)
         except RecordingBroken as error:
             self.error = error
+        if not self.error and not is_capture(path):
+            raise RecordingUnreadable(path=given.name, why=N_("it is no capture of httpwire"), errno=None)
 
     @contextlib.contextmanager
     def filled(self, path: str) -> Iterator[Appender]:
