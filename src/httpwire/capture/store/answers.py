@@ -77,7 +77,9 @@ class StoredAnswers(Answers):
 
     @property
     def single(self) -> Answer | None:
-        return self.first(1)[0] if self._is_single else None
+        if not self._is_single:
+            return None
+        return next(iter(self._held.values()), None) or self.first(1)[0]
 
     def choose(self, head: Head) -> Answer | None:
         if self._is_single:

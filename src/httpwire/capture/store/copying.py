@@ -10,7 +10,7 @@ from __future__ import annotations
 from heapq import merge
 
 from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
-from httpwire.capture.store.schema import DIRECTIONS, Contradiction, reading
+from httpwire.capture.store.schema import DIRECTIONS, END, SEGMENT, Contradiction, reading
 from httpwire.errors import RecordingBroken
 
 TYPE_CHECKING = False
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _EVENTS = "SELECT connection, direction, kind, at, start, data FROM events ORDER BY id"
 _BARE = "SELECT number FROM connections WHERE number NOT IN (SELECT connection FROM events) ORDER BY number"
-_SEGMENT, _END = 0, 5  # of schema.KINDS
 _SIDES = frozenset(DIRECTIONS.values())
 
 
@@ -63,12 +62,12 @@ class Original:
                     raise Contradiction
                 if began is not None:
                     moment = max(moment, began + at_ns)
-                    if kind == _SEGMENT and self._chosen and direction in SIDES:
+                    if kind == SEGMENT and self._chosen and direction in SIDES:
                         for piece in self._pieces(connection, direction, start, data):
                             yield moment, which, connection, direction, kind, at_ns, piece
                     else:
                         yield moment, which, connection, direction, kind, at_ns, data
-                if kind == _END:
+                if kind == END:
                     self._end(connection)
             if not self._chosen:
                 for (connection,) in self.capture.db.execute(_BARE).fetchall():
@@ -110,7 +109,7 @@ def copy(originals: Iterable[Original], sink: Appender, progress: Callable[[int,
             number = numbers[which, connection] = sink.open(all_of_them[which].capture.facts(connection))
         if kind >= 0:
             sink.copy(number, at_ns, direction, kind, data)
-        if kind == _END:
+        if kind == END:
             del numbers[which, connection]
         if progress and not done % 1000:
             progress(done, max(done, whole))

@@ -15,7 +15,19 @@ from collections import deque
 
 from httpwire.capture.answers import asked_of
 from httpwire.capture.model import Ending, missing
-from httpwire.capture.store.schema import INDEX, Contradiction, asked_for, make_index, reading, writing
+from httpwire.capture.store.schema import (
+    END,
+    ENDED,
+    GAP,
+    INDEX,
+    SEGMENT,
+    SENT_ALL,
+    Contradiction,
+    asked_for,
+    make_index,
+    reading,
+    writing,
+)
 from httpwire.wire.deviations import OCTETS_MISSING, TLS_TRUNCATED
 from httpwire.wire.element import Direction
 from httpwire.wire.exchange import Conversation, Exchange, Outcome
@@ -42,7 +54,6 @@ _EVENTS = 5_000  # that are read at once
 _SMALL = 65536  # octets of an event of which the first are read along with it; of larger ones perhaps none have to be
 _FIRST = 8192  # octets: where a head is, it is mostly in them
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SEGMENT, _SENT_ALL, _ENDED, _END, _GAP = 0, 3, 4, 5, 8  # of schema.KINDS
 _TOGETHER = 500  # connections that are looked up at once
 _ENDLESS = 1 << 40  # octets: no length that is announced, but all that comes
 _REQUEST = re.compile(rb"[A-Z][A-Z-]{1,20} (?:/|\*|[a-z]+://|[^ /]+:[0-9]+ )")  # how what follows a gap can be known
@@ -128,10 +139,7 @@ class _Open:
         self.holes[direction].append((reached, start))
         self.conversation.leave_out(side, start - reached)
         self.counted = max(self.counted, 1)
-        if direction:
-            self.received = start
-        else:
-            self.sent = start
+        self.pass_by(direction, start - reached)
 
 
 class Index:
@@ -195,7 +203,7 @@ class Index:
             state = self._begin_again(connection)
             for event, _, direction, kind, *what in db.execute(_ALL, (connection,)):
                 self._take(state, event, direction, kind, *what)
-                if kind == _END:
+                if kind == END:
                     self._finish(state)
                     break
                 if state.quiet:
@@ -267,9 +275,9 @@ class Index:
             return
         self._touched[connection] = state
         self._take(state, event, direction, kind, at, start, size, data)
-        if kind == _END:
+        if kind == END:
             self._finish(state)
-        elif kind == _SEGMENT and state.quiet:
+        elif kind == SEGMENT and state.quiet:
             state.resume = event, state.sent, state.received, self._number_before(state)
 
     def _look_up(self, connections: set[int]) -> None:
@@ -318,7 +326,7 @@ class Index:
         self, state: _Open, event: int, direction: int, kind: int, at: int, start: int, size: int, data: bytes | None
     ) -> None:
         """Read one event."""
-        if kind == _SEGMENT and size:
+        if kind == SEGMENT and size:
             if start > (state.received if direction else state.sent):
                 if state.adrift:
                     self._find_back(state)  # what was removed began with a request
@@ -340,12 +348,12 @@ class Index:
                 rest = "SELECT substr(data, ?) FROM events WHERE id = ?"
                 conversation.came(side, self._db.execute(rest, (len(data or b"") + 1, event)).fetchone()[0], at)
             self._take_over(state)
-        elif kind == _SENT_ALL:
+        elif kind == SENT_ALL:
             state.sent_all = True
             state.conversation.sent_all()
-        elif kind == _ENDED and data is not None and state.ending is Ending.UNSEEN:
+        elif kind == ENDED and data is not None and state.ending is Ending.UNSEEN:
             state.ending = _ending(data)
-        elif kind == _GAP and not state.adrift:
+        elif kind == GAP and not state.adrift:
             self._miss(state, direction, missing(data or b""), at)
 
     def _miss(self, state: _Open, direction: int, count: int, at: int) -> None:

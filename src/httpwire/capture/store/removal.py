@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 
 from httpwire.capture.store.chosen import SIDES, Chosen, Ranges
-from httpwire.capture.store.schema import reading, why_failed, writing
+from httpwire.capture.store.schema import END, reading, why_failed, writing
 from httpwire.errors import SaveFailed, UsageError
 from httpwire.language import N_
 from httpwire.wire.deviations import OCTETS_MISSING
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _BLOCK = 5_000  # events whose ids are changed at once
 _SOON = 5_000  # ms to wait for those who read, before their copy of the octets is told
-_SEGMENT, _END, _GAP = 0, 5, 8  # of schema.KINDS
 _PLACES = "SELECT id, start, length(data) FROM events WHERE connection = ? AND direction = ? AND kind = 0 ORDER BY id"
 _PIECE = "INSERT INTO pieces SELECT id, ?, connection, direction, kind, at, start + ?, substr(data, ?, ?) FROM events"
 _CUT = "UPDATE events SET start = start + ?, data = substr(data, ?, ?) WHERE id = ?"
@@ -204,7 +203,7 @@ class _Removal:
         if db.execute("SELECT 1 FROM exchanges WHERE connection = ? LIMIT 1", (connection,)).fetchone():
             return False
         if not db.execute(
-            "SELECT 1 FROM events WHERE connection = ? AND direction = 2 AND kind = ?", (connection, _END)
+            "SELECT 1 FROM events WHERE connection = ? AND direction = 2 AND kind = ?", (connection, END)
         ).fetchone():
             return False  # whoever records it may append to it
         for table, column in (("events", "connection"), ("resume", "connection"), ("connections", "number")):

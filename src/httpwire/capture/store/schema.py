@@ -38,6 +38,9 @@ KINDS = {
     EventKind.REFUSED: 7,
     EventKind.GAP: 8,
 }
+SEGMENT, SENT_ALL, ENDED, END, GAP = (
+    KINDS[kind] for kind in (EventKind.SEGMENT, EventKind.SENT_ALL, EventKind.ENDED, EventKind.END, EventKind.GAP)
+)
 DIRECTIONS = {Direction.REQUEST: 0, Direction.RESPONSE: 1, None: 2}
 
 _TRUTH = """
