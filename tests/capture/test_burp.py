@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from captures import exchanges_of
 from httpwire.capture.formats.burp import format as burp
-from httpwire.capture.formats.burp import markup
 from httpwire.capture.formats.burp.fields import moment, written_moment
 from httpwire.capture.model import Ending
 from httpwire.capture.traffic import SOME_TLS, ConnectionFacts
@@ -112,7 +111,7 @@ def test_there_and_back(tails: list[tuple[bytes, bytes]], block: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = captured(f"{folder}/a.hwire", pairs)
         patch.setattr(burp, "_ENCODED", 60)
-        patch.setattr(markup, "_BLOCK", block)
+        patch.setattr("httpwire.capture.source._LOOK", block)
         data, toll = written(path, burp.write)
         ET.fromstring(data)  # our own
         assert burp.recognises(data[:4096])
@@ -148,7 +147,7 @@ def test_text_is_told_as_reconstructed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block", [1, 5, 4096])
 def test_references_and_sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(markup, "_BLOCK", block)
+    monkeypatch.setattr("httpwire.capture.source._LOOK", block)
     made = item("@", "@").replace(
         "<![CDATA[@]]>", "GET /?a&amp;b&#61;&lt;<![CDATA[]]]]><![CDATA[>]]>&#x3042; HTTP/1.1&#13;&#10;"
     )

@@ -120,7 +120,7 @@ def test_payloads_at_the_separator(tmp_path: Path, payload: bytes) -> None:
 
 
 def test_the_separator_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gor, "_BLOCK", 7)
+    monkeypatch.setattr("httpwire.capture.source._LOOK", 7)
     pairs = [(GET % 1 + b"\n" * 50, OK % 1), (GET % 2 + MONKEYS[:-1] + b"x" * 3000, OK % 2)]
     data = b"".join(record(kind + 1, n, pairs[n][kind]) for n in (0, 1) for kind in (0, 1))
     assert gor.recognises(data[:4096])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _BLOCK = 1 << 20
+_LOOK = 256 << 10  # octets that a Window takes at once
 
 
 class Source:
@@ -114,6 +115,35 @@ class Source:
         if self._watch:
             self._watch(self.offset + len(self._held) - self._at + len(block))
         return block
+
+
+class Window:
+    """What of a Source is looked at: a buffer that expressions match in, and where in it one is. The base of readers
+    whose records end where a mark is."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._buffer = b""
+        self._at = 0
+        self._before = 0  # octets before the buffer
+
+    @property
+    def offset(self) -> int:
+        """How many octets were before the place where one is."""
+        return self._before + self._at
+
+    def _fill(self, count: int) -> bool:
+        """See that `count` octets are there, unless the file ends before; gives whether any are."""
+        while len(self._buffer) - self._at < count and self._more():
+            pass
+        return len(self._buffer) > self._at
+
+    def _more(self) -> bool:
+        block = self._source.read(_LOOK)
+        self._before += self._at
+        self._buffer = self._buffer[self._at :] + block
+        self._at = 0
+        return bool(block)
 
 
 class Unpacked(Source):

@@ -15,6 +15,7 @@ from itertools import chain
 from httpwire.capture.formats.bare import Facts, charge
 from httpwire.capture.formats.spool import Spool
 from httpwire.capture.model import Ending, EventKind
+from httpwire.capture.source import Window
 from httpwire.capture.toll import NO_ANSWER, NO_REQUEST, Cost
 from httpwire.capture.traffic import ConnectionFacts
 from httpwire.errors import RecordingUnreadable
@@ -90,14 +91,11 @@ def read(source: Source, sink: Sink, toll: Toll) -> None:
         pairs.close()
 
 
-class _Records:
+class _Records(Window):
     """The records of a file: for each its first line (None: it has none), behind which its payload can be read."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
-        self._buffer = b""
-        self._at = 0
-        self._before = 0  # octets before the buffer
+        super().__init__(source)
         self._inside = False  # the payload of a record has not been read to its end
 
     def __iter__(self) -> Iterator[_Line | None]:
@@ -144,20 +142,7 @@ class _Records:
         if rest and not whole:
             yield rest
         if not whole:
-            raise self._source.broken(N_("it ends in the middle of a record"), self._before + self._at)
-
-    def _fill(self, count: int) -> bool:
-        """See that `count` octets are there, unless the file ends before; gives whether any are."""
-        while len(self._buffer) - self._at < count and self._more():
-            pass
-        return len(self._buffer) > self._at
-
-    def _more(self) -> bool:
-        block = self._source.read(_BLOCK)
-        self._before += self._at
-        self._buffer = self._buffer[self._at :] + block
-        self._at = 0
-        return bool(block)
+            raise self._source.broken(N_("it ends in the middle of a record"), self.offset)
 
 
 class _Answer(Record):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from httpwire.capture.source import Window
 from httpwire.errors import RecordingUnreadable
 from httpwire.language import N_
 from httpwire.wire.record import Record, at
@@ -17,9 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpwire.capture.source import Source
 
-_BLOCK = 256 << 10
 _LONGEST = 16 << 10  # octets of a tag, or of the document type
 _REFERENCE = re.compile(rb"&(?:#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6})|([a-z]{2,4}));")
 _NAMED = {b"lt": b"<", b"gt": b">", b"amp": b"&", b"quot": b'"', b"apos": b"'"}
@@ -59,18 +58,8 @@ class Text(Record):
         return tuple.__new__(cls, (octets, marked))
 
 
-class Markup:
+class Markup(Window):
     """The parts of the document in `source`; `offset` is where the last one ends."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._buffer = b""
-        self._at = 0
-        self._before = 0  # octets before the buffer
-
-    @property
-    def offset(self) -> int:
-        return self._before + self._at
 
     def parts(self) -> Iterator[Tag | Text]:
         """Raises RecordingUnreadable, RecordingBroken."""
@@ -195,18 +184,6 @@ class Markup:
                 self._at = place
                 return
         raise self._source.broken(N_("its document type has no end"), self.offset)
-
-    def _fill(self, count: int) -> bool:
-        while len(self._buffer) - self._at < count and self._more():
-            pass
-        return len(self._buffer) > self._at
-
-    def _more(self) -> bool:
-        block = self._source.read(_BLOCK)
-        self._before += self._at
-        self._buffer = self._buffer[self._at :] + block
-        self._at = 0
-        return bool(block)
 
 
 def _meaning(reference: re.Match[bytes]) -> bytes | None:
