@@ -22,6 +22,7 @@ from httpwire.capture.model import EventKind, TlsFacts
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.checking import faults
 from httpwire.capture.store.chosen import Chosen
+from httpwire.capture.store.connection import Connection
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.removal import remove
 from httpwire.capture.store.writing import Appender, Writer
@@ -109,6 +110,54 @@ def test_an_index_that_grows_is_the_one_that_is_made_at_once(steps: list[Step], 
         numbers = [row[0] for row in found]
         assert max(numbers, default=0) < taken
         _tiled(path)
+
+
+@settings(max_examples=200, phases=_PHASES)
+@given(_connections())
+def test_the_short_way_says_what_a_conversation_would(steps: list[Step]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = make(Path(folder, "a.hwire"), steps)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Connection, "_take_plain", lambda *_: False)
+            assert index_of(path) == rebuilt(path)
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (get("/", more="Host: b\r\n"), ok()),
+        (b"PRI * HTTP/2.0\r\n\r\n", ok()),
+        (b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", ok()),
+        (b"GET http://Proxied/x HTTP/1.1\r\nHost: a\r\n\r\n", ok()),
+        (b"GET / HTTP/1.0\r\n\r\n", ok()),
+        (b"get / HTTP/1.1\r\nHost: a\r\n\r\n", ok()),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", ok()),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok", ok()),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nok", ok()),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nok", ok()),
+        (get(), ok(b"")),
+        (get(), ok(more="Content-Length: 2\r\n")),
+        (get(), ok(b"x" * 9000)),
+        (get(), ok(b"x" * 90000)),
+        (get(), b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n"),
+        (get(), b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nok"),
+        (get(), b"HTTP/1.1 101 Switching Protocols\r\n\r\nok"),
+        (get(), b"HTTP/1.1 100 Continue\r\n\r\n" + ok()),
+        (get(), b"HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n"),
+        (get(), b"HTTP/1.1 200 OK\nContent-Length: 0\n\n"),
+        (get(), b"HTTP/1.1 200 OK\r\nContent-Length: 00000000000000000000002\r\n\r\nok"),
+        (get(), b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok"),
+        (get(), b"not http"),
+    ],
+)
+def test_the_short_way_is_taken_for_what_is_plain_alone(tmp_path: Path, request_: bytes, answer: bytes) -> None:
+    """Twice on a connection, with a plain exchange before, between and behind."""
+    plain = [(0, ">", get("/plain")), (0, "<", ok())]
+    steps = [*plain, (0, ">", request_), (0, "<", answer), *plain, (0, ">", request_), (0, "<", answer), *plain]
+    path = make(tmp_path / "a.hwire", [*steps, (0, "closed", b""), (0, "end", b"")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "_take_plain", lambda *_: False)
+        assert index_of(path) == rebuilt(path)
 
 
 def _tiled(path: Path) -> None:
@@ -409,6 +458,7 @@ from pathlib import Path
 from httpwire.capture.model import EventKind, TlsFacts
 from httpwire.capture.model import EventKind, TlsFacts
 from httpwire.capture.store.capture import Capture
+from httpwire.capture.store.connection import Connection
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.removal import remove
 from httpwire.capture.store.writing import Appender, Writer

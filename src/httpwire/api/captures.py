@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from httpwire.capture.store.capture import Capture
-from httpwire.capture.store.index import UNDER_WAY
+from httpwire.capture.store.connection import UNDER_WAY
 from httpwire.capture.store.query import Query, every
 from httpwire.wire.element import Direction
 

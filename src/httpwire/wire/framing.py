@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: Sizes above this overflow a signed 64-bit integer, in which most recipients count.
 MAX_SIZE = 2**63 - 1
+_DIGITS = 19  # that it has
 
 
 class Kind(Enum):
@@ -170,6 +171,9 @@ def _by_coding(head: Head, codings: list[FieldLine], lengths: tuple[FieldLine, .
 
 def _by_length(lengths: list[FieldLine], note: Note) -> Framing:
     """Rules 5 and 6: one valid length, however often it is repeated."""
+    first = lengths[0]
+    if len(lengths) == 1 and first.value.isdigit() and len(first.value) < _DIGITS:  # as nearly all are
+        return Framing(Kind.LENGTH, Rule.LENGTH, int(first.value))
     undecidable = Framing(Kind.UNDECIDABLE, Rule.LENGTH_INVALID)
     values: list[bytes] = []
     for field in lengths:
@@ -179,14 +183,13 @@ def _by_length(lengths: list[FieldLine], note: Note) -> Framing:
                 note(dev.LENGTH_INVALID, field.start, field.stop, value=_shown(field.value))
                 return undecidable
             values.append(number.lstrip(b"0") or b"0")
-    first = lengths[0]
     if len(set(values)) > 1:
         note(dev.LENGTH_CONFLICT, first.start, lengths[-1].stop, values=_shown(b", ".join(values)))
         return undecidable
     if len(values) > 1:
         note(dev.LENGTH_REPEATED, first.start, lengths[-1].stop)
     # The number of digits is compared before int(), whose cost is not linear in them.
-    if len(values[0]) > 19 or int(values[0]) > MAX_SIZE:
+    if len(values[0]) > _DIGITS or int(values[0]) > MAX_SIZE:
         note(dev.LENGTH_TOO_LARGE, first.start, first.stop)
         return undecidable
     return Framing(Kind.LENGTH, Rule.LENGTH, int(values[0]))

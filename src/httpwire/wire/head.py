@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from httpwire.wire.fields import Note
 
 _CLEAN = 64 << 10  # octets of a head that are matched whole
+_DECIDING = (b"\nhost:", b"\ncontent-length:", b"\ntransfer-encoding:")
 #: The kinds of a start line's elements, by whether it is a request's, and of a field line's.
 _START = tuple(
     (kinds[0], ElementKind.BLANK, kinds[1], ElementKind.BLANK, kinds[2], ElementKind.LINE_END)
@@ -121,7 +122,7 @@ def _clean_head(
 ) -> tuple[Head, tuple[FieldLine, ...]]:
     """A head whose form needs no second look: most are so, and matching one whole costs a tenth of reading it."""
     first, second, third = clean.groups()
-    lines = _deciding_lines(raw, start)
+    lines = tuple(_deciding_lines(raw, start))
     if direction is Direction.REQUEST:
         line = tuple.__new__(StartLine, (first, second, third, 0, b""))  # as StartLine would: this is done for each
         head = tuple.__new__(Head, (direction, raw, start, line, True))
@@ -133,13 +134,14 @@ def _clean_head(
     return Head(direction, raw, start, StartLine(version=first, status=status, reason=third), clean=True), lines
 
 
-def _deciding_lines(raw: bytes, start: int) -> tuple[FieldLine, ...]:
+def _deciding_lines(raw: bytes, start: int) -> list[FieldLine]:
     """The lines of a clean head that framing and the rules on Host look at."""
     small = raw.lower()
     lines: list[FieldLine] = []
-    for name in (b"\nhost:", b"\ncontent-length:", b"\ntransfer-encoding:"):
-        lines += _lines_called(name, raw, small, start)
-    return tuple(lines)
+    for name in _DECIDING:
+        if name in small:
+            lines += _lines_called(name, raw, small, start)
+    return lines
 
 
 def _lines_called(name: bytes, raw: bytes, small: bytes, start: int) -> list[FieldLine]:
@@ -151,8 +153,8 @@ def _lines_called(name: bytes, raw: bytes, small: bytes, start: int) -> list[Fie
         colon = found + len(name) - 1
         end = raw.find(b"\r", colon)
         value = raw[colon + 1 : end].strip(BLANKS)
-        at = (start + found + 1, start + colon, start + end + 2)
-        lines.append(tuple.__new__(FieldLine, (raw[found + 1 : colon], value, *at)))
+        at = (raw[found + 1 : colon], value, start + found + 1, start + colon, start + end + 2)
+        lines.append(tuple.__new__(FieldLine, at))
         found = small.find(name, end)
     return lines
 

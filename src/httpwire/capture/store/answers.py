@@ -13,8 +13,8 @@ from itertools import islice
 from httpwire.capture.answers import Answer, Answers, asked_of, origin_form
 from httpwire.capture.faults import NO_FAULTS, Faults
 from httpwire.capture.named import open_capture
+from httpwire.capture.store.connection import UNDER_WAY
 from httpwire.capture.store.filters import condition_of
-from httpwire.capture.store.index import UNDER_WAY
 from httpwire.capture.store.schema import asked_for
 from httpwire.errors import AnswerUnreadable
 from httpwire.language import N_

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 
+from httpwire.capture.store.connection import UNDER_WAY
 from httpwire.capture.store.filters import condition_of
-from httpwire.capture.store.index import UNDER_WAY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
