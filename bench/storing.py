@@ -18,7 +18,8 @@ from measure import HTTPWIRE, Command, Launcher, installed, table
 from httpwire.capture.store.writing import Appender
 from httpwire.capture.traffic import ConnectionFacts, put_exchange
 
-_STATUSES = (200, 200, 200, 304, 404, 500, 200, 302)
+_STATUSES = (200, 200, 200, 201, 404, 500, 200, 302)
+_ODD = 64  # each so many answers have octets behind their end
 _BEGAN = 1_790_000_000_000_000_000  # ns since 1970
 _PATTERN = bytes(range(32, 127)) * 12  # content that no disk or table makes smaller
 _WARCIO = """
@@ -44,13 +45,14 @@ def captures(folder: Path, count: int) -> None:
 def _exchanges(count: int, content: int) -> Iterator[Exchange]:
     """Exchanges that differ, with `content` octets more than the least in each answer."""
     for number in range(count):
+        odd = b"\r\n" if number % _ODD == 0 else b""
         body = b'{"id": %d, "name": "item number %d"}' % (number, number) + (_PATTERN * 9)[:content]
         yield (
             b"GET /items/%d?page=%d HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
             b"Cookie: session=%016x\r\n\r\n" % (number, number % 97, number * 2654435761),
             b"HTTP/1.1 %d Told\r\nDate: Sat, 28 Nov 2026 00:%02d:%02d GMT\r\nServer: bench\r\n"
-            b'Content-Type: application/json\r\nETag: "%x"\r\nContent-Length: %d\r\n\r\n%b'
-            % (_STATUSES[number % 8], number // 60 % 60, number % 60, number, len(body), body),
+            b'Content-Type: application/json\r\nETag: "%x"\r\nContent-Length: %d\r\n\r\n%b%b'
+            % (_STATUSES[number % 8], number // 60 % 60, number % 60, number, len(body), body, odd),
         )
 
 

@@ -17,7 +17,6 @@ from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.companion import Companion
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.signature import is_capture
-from httpwire.capture.store.writing import Appender
 from httpwire.capture.toll import Toll
 from httpwire.cli.console import Console, say
 from httpwire.cli.interrupts import Interrupts
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from httpwire.capture.store.query import Query
+    from httpwire.capture.store.writing import Gatherer
 
 
 QUIET = Option("quiet", "q", "", N_("say nothing but failures"))
@@ -111,7 +111,7 @@ class Work:
         with self.given(name, asked, keylog) as given, temporary_folder(beside) as folder:
             path = os.path.join(folder, "a.hwire")
             if given.format.module:
-                with self.filled(path) as sink:
+                with Companion(path) as sink:
                     self.bring_in(given, sink, keylog)
             else:
                 self._take_in(given, path)
@@ -140,20 +140,11 @@ class Work:
             raise RecordingUnreadable(path=given.name, why=N_("it is no capture of httpwire"), errno=None)
 
     @contextlib.contextmanager
-    def filled(self, path: str) -> Iterator[Appender]:
-        """What appends to the new capture at `path`, whose index is made meanwhile and afterwards."""
-        with Companion(path) as companion:
-            with Appender(path) as sink, companion.ended_by_failure():
-                yield sink
-            with Capture(path) as capture, companion.ended_by_failure():
-                companion.finish(capture.index, self.meter(self.tr("reading the exchanges")))
-
-    @contextlib.contextmanager
     def _salvaged(self, capture: Capture, beside: str) -> Iterator[Capture]:
         """What can be read of a damaged capture, in one of its own."""
         with temporary_folder(beside) as folder:
             path = os.path.join(folder, "a.hwire")
-            with Appender(path) as sink:
+            with Companion(path) as sink:
                 self.copy([Original(capture)], sink)
             with Capture(path) as saved:
                 self.update(saved)
@@ -169,7 +160,7 @@ class Work:
             return False
         return True
 
-    def copy(self, originals: list[Original], sink: Appender) -> None:
+    def copy(self, originals: list[Original], sink: Gatherer) -> None:
         """Append `originals` to `sink`, as far as they can be read. Raises RecordingUnreadable, SaveFailed."""
         copy(originals, sink, self.meter(self.tr("copying")))
         for original in originals:
@@ -189,7 +180,7 @@ class Work:
         finally:
             given.close()
 
-    def bring_in(self, given: Input, sink: Appender, keylog: str = "") -> None:
+    def bring_in(self, given: Input, sink: Gatherer, keylog: str = "") -> None:
         """Read all of it into `sink`, or as much as can be read: what is damaged is told in the end.
 
         Raises RecordingUnreadable, SaveFailed."""

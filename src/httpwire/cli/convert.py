@@ -17,10 +17,10 @@ from httpwire.capture.named import names_exchanges
 from httpwire.capture.raw import BLOCK, Saving, descriptor_of, same_file
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.chosen import Chosen
+from httpwire.capture.store.companion import Companion
 from httpwire.capture.store.copying import Original
 from httpwire.capture.store.schema import JOURNALS, open_for_writing
 from httpwire.capture.store.signature import is_capture
-from httpwire.capture.store.writing import Appender
 from httpwire.cli.captures import JSON, QUIET, Work, operands, temporary_folder
 from httpwire.cli.console import columns_of, say
 from httpwire.cli.options import Arguments, Option, Verb, help_text, read
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from httpwire.capture.formats.known import Format
     from httpwire.capture.store.query import Query
+    from httpwire.capture.store.writing import Gatherer
 
 NAMES = tuple(known.name for known in FORMATS)
 CONVERT = Verb(
@@ -88,7 +89,7 @@ class _Convert(Work):
         self._known = self._target(arguments.choice("to-format", NAMES, ""))
         self._keylog = arguments.last("keylog")
         self.to_stdout = descriptor_of(self._out) == 1
-        self._sink: Appender | None = None
+        self._sink: Gatherer | None = None
         self._saved = ""
         self._octets = 0
 
@@ -121,7 +122,7 @@ class _Convert(Work):
         return self.source(self._in, self._filters, asked=self._asked, beside=self._out, keylog=self._keylog)
 
     @contextlib.contextmanager
-    def _new_capture(self) -> Iterator[Appender]:
+    def _new_capture(self) -> Iterator[Gatherer]:
         """A new capture to be filled. It becomes OUT, or goes to standard output, when its index is made."""
         apart = descriptor_of(self._out) is not None or (os.path.exists(self._out) and not os.path.isfile(self._out))
         with contextlib.ExitStack() as stack:
@@ -131,10 +132,11 @@ class _Convert(Work):
                 path = Saving(self._out).leave()
                 self.stands_for[path] = self._out
                 stack.callback(self._settle, path)
-            with self.filled(path) as sink:
+            with Companion(path) as sink:
                 self._sink = sink
                 yield sink
             with Capture(path) as capture:
+                capture.index.update(self.meter(self.tr("reading the exchanges")))
                 self._account(sink.connections, capture.ask("SELECT count(*) FROM exchanges"))
             if apart:
                 self._pour(path)
@@ -149,6 +151,8 @@ class _Convert(Work):
             return
         with contextlib.suppress(HttpwireError):  # what a companion that was killed has left beside it belongs to it
             open_for_writing(path, durable=False).close()
+        with open(path, "rb") as file:  # it was written without waiting for the disk
+            os.fsync(file.fileno())
         self._saved = self._saved or self._out + ".partial"
         self._octets = os.stat(path).st_size
         os.replace(path, self._saved)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from httpwire.capture.store.capture import Capture
     from httpwire.capture.store.entry import Entry
-    from httpwire.capture.store.writing import Appender
+    from httpwire.capture.store.writing import Gatherer
     from httpwire.capture.toll import Toll
     from httpwire.capture.traffic import Output
 
@@ -67,7 +67,7 @@ class Input:
         if self._source:
             self._source.close()
 
-    def read_into(self, sink: Appender, toll: Toll, keylog: str = "") -> None:
+    def read_into(self, sink: Gatherer, toll: Toll, keylog: str = "") -> None:
         """Give all of it to `sink`. Raises RecordingUnreadable, RecordingBroken (when what is before the fault was
         given), SaveFailed."""
         module = self.format.load("read")
@@ -82,7 +82,7 @@ class Input:
             raise self._source.broken(N_("what comes here needs more memory than there is")) from error
         self._check()
 
-    def _read_into(self, module: ModuleType, sink: Appender, toll: Toll, keylog: str) -> None:
+    def _read_into(self, module: ModuleType, sink: Gatherer, toll: Toll, keylog: str) -> None:
         if not self._source:
             if self.format.name != "raw":
                 raise RecordingUnreadable(path=self.name, why=os.strerror(21), errno=21)

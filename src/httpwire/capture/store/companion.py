@@ -1,93 +1,132 @@
-"""A process that keeps the index of a capture up to date while this one appends to it.
+"""A new capture that is written by a process beside this one, with its index.
 
-In: the path of a capture that is being written. Out: its index, nearly done when the last event is
-written: where there is a second processor, a conversion takes as long as the slower half of it.
+In: calls of a Sink. Out: the capture at a path, complete. Reading a format takes about as long as writing the capture
+and reading its exchanges: where there is a second processor, a conversion takes as long as the slower half of it;
+where there is none, all is done here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import marshal
 import os
-import select
 import signal
+import sqlite3
 
-from httpwire.capture.store.signature import is_capture
+from httpwire.capture.store.index import Index
+from httpwire.capture.store.schema import open_for_writing, why_failed, writing
+from httpwire.capture.store.writing import Appender, Batch, Gatherer
+from httpwire.errors import HttpwireError, SaveFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import NoReturn, Self
+    from io import FileIO
+    from typing import NoReturn
 
-    from httpwire.capture.store.index import Index
-
-_PAUSE = 0.02  # seconds between looks at what is new
-_LOOK = 0.1  # seconds between looks at how far it is
+_SIZE = 8  # octets that tell the length of what follows
+_PIPE = 1 << 20  # octets that wait for the other process, where the system allows as many
 
 
-class Companion:
-    """The process, as a context manager around what appends to the capture at `path`. Where the system has no second
-    processor for it, or no process, there is none: the index is made later, by whoever wants it."""
+class Companion(Gatherer):
+    """A Sink that hands what it is given to the process. It is to be made before the capture is open here: SQLite's
+    connections don't bear a fork. The index is left to whoever opens the capture, where it could not be made."""
+
+    most = 4 << 20
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        """Raises OutputUnwritable, RecordingUnreadable."""
+        super().__init__(path)
+        open_for_writing(path, durable=False, alone=True).close()  # what hinders it is told at once
+        self._filling: _Filling | None = None
         self._child = 0
-        self._tell = -1
+        self._send = self._answer = -1
+        if _processors() < 2 or not self._fork():
+            self._filling = _Filling(path)
 
-    def __enter__(self) -> Self:
-        """Begin. This has to be before the capture is opened here: SQLite's connections don't bear a fork."""
-        if _processors() < 2:
-            return self
-        told, self._tell = os.pipe()
+    def write(self, batch: Batch) -> None:
+        if self._filling:
+            self._filling.write(batch)
+            return
+        if self._send < 0:
+            return
+        octets = marshal.dumps((batch.facts, batch.rows, batch.ended))
+        send, self._send = self._send, -1  # what is broken off here is the last that is sent
+        try:
+            _write(send, len(octets).to_bytes(_SIZE, "big"))
+            _write(send, octets)
+        except BaseException as error:
+            os.close(send)
+            if not isinstance(error, BrokenPipeError):
+                raise
+            self._end()
+        else:
+            self._send = send
+
+    def close(self) -> None:
+        """Write what has come, and wait until it is in the file. Raises SaveFailed."""
+        try:
+            self.flush()
+        finally:
+            if self._filling:
+                self._filling.close()
+            self._end()
+
+    def _fork(self) -> bool:
+        """Begin the process; tells whether there is one."""
+        receive, self._send = os.pipe()
+        self._answer, reply = os.pipe()
         try:
             self._child = os.fork()
         except OSError:
-            os.close(told)
-            return self
+            for each in (receive, self._send, self._answer, reply):
+                os.close(each)
+            self._send = self._answer = -1
+            return False
         if not self._child:
-            os.close(self._tell)
-            _index(self._path, told)
-        os.close(told)
-        return self
+            os.close(self._send)
+            os.close(self._answer)
+            _fill(self.path, receive, reply)
+        os.close(receive)
+        os.close(reply)
+        _widen(self._send)
+        return True
 
-    def __exit__(self, *exception: object) -> None:
-        self.end()
+    def _end(self) -> None:
+        """Nothing more comes: wait for the end of the process. Raises what went wrong there."""
+        if self._send >= 0:
+            os.close(self._send)
+            self._send = -1
+        if not self._child:
+            return
+        child, self._child = self._child, 0
+        with open(self._answer, "rb") as answer:
+            told = answer.read()
+        _, status = os.waitpid(child, 0)
+        if told or status:
+            killed = signal.strsignal(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ""
+            raise SaveFailed(path=self.path, why=told.decode("utf-8", "replace") or killed)
 
-    @contextlib.contextmanager
-    def ended_by_failure(self) -> Iterator[None]:
-        """What fails within this context ends it first: the last one who closes a capture writes its log into it."""
+
+class _Filling:
+    """Writes batches into the capture at `path`, and its index."""
+
+    def __init__(self, path: str) -> None:
+        """Raises OutputUnwritable, RecordingUnreadable."""
+        self._path = path
+        self._appender = Appender(path, alone=True)
+        self._index = Index(self._appender.db, path, writable=True)
+
+    def write(self, batch: Batch) -> None:
+        """Raises SaveFailed."""
+        appender = self._appender
         try:
-            yield
-        except BaseException:
-            self.end()
-            raise
+            with writing(appender.db):
+                self._index.follow(*appender.put(batch))
+        except sqlite3.Error as error:
+            raise SaveFailed(path=self._path, why=why_failed(error, self._path)) from error
 
-    def end(self) -> None:
-        """End it, wherever it is."""
-        self._end_of_events()
-        if self._child:
-            os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
-            self._child = 0
-
-    def finish(self, index: Index, progress: Callable[[int, int], None] | None) -> None:
-        """All events are in the file: wait until they are in its `index`. `progress` is told how many were read, of how
-        many. Raises RecordingUnreadable, RecordingBroken."""
-        self._end_of_events()
-        whole = index.behind
-        while self._child:
-            ended, _ = os.waitpid(self._child, os.WNOHANG)
-            if ended:
-                self._child = 0
-                break
-            select.select([], [], [], _LOOK)
-            if progress:
-                progress(whole - index.behind, whole)
-        index.update(progress)  # what is left, however the process ended
-
-    def _end_of_events(self) -> None:
-        if self._tell >= 0:
-            os.close(self._tell)
-            self._tell = -1
+    def close(self) -> None:
+        self._appender.close()
 
 
 def _processors() -> int:
@@ -96,26 +135,59 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _index(path: str, told: int) -> NoReturn:
-    """What the process does, to its end. Its faults are left to those who open the capture afterwards."""
+def _widen(pipe: int) -> None:
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # Linux alone has it, and a limit of its own
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+
+
+def _write(pipe: int, octets: bytes) -> None:
+    rest = memoryview(octets)
+    while rest:
+        rest = rest[os.write(pipe, rest) :]
+
+
+def _fill(path: str, receive: int, reply: int) -> NoReturn:
+    """What the process does, to its end."""
     status = 1
     try:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # whoever began it ends it
-        from httpwire.capture.store.capture import Capture
-
-        while not is_capture(path):
-            if select.select([told], [], [], _PAUSE)[0]:
-                os._exit(status)
-        with Capture(path) as capture:
-            over = False
-            while True:
-                if capture.index.step():
-                    continue
-                if over:
-                    break
-                over = bool(select.select([told], [], [], _PAUSE)[0])
-        status = 0
+        try:
+            filling = _Filling(path)
+            with open(receive, "rb", buffering=0) as pipe:
+                while batch := _read(pipe):
+                    filling.write(batch)
+            filling.close()
+            status = 0
+        except HttpwireError as error:
+            os.write(reply, str(error.facts["why"]).encode("utf-8", "replace"))
+        except Exception as error:  # noqa: BLE001  # whatever it is: nobody would be told of it otherwise
+            os.write(reply, repr(error).encode("utf-8", "replace"))
     finally:
         os._exit(status)
+
+
+def _read(pipe: FileIO) -> Batch | None:
+    """The next batch; None where there is no more, or not all of it."""
+    size = _take(pipe, _SIZE)
+    octets = _take(pipe, int.from_bytes(size, "big")) if size else None
+    if octets is None:
+        return None
+    batch = Batch()
+    batch.facts, batch.rows, batch.ended = marshal.loads(octets)
+    return batch
+
+
+def _take(pipe: FileIO, count: int) -> bytearray | None:
+    """The next `count` octets; None where there are fewer."""
+    octets = bytearray(count)
+    rest = memoryview(octets)
+    while rest:
+        taken = pipe.readinto(rest)
+        if not taken:
+            return None
+        rest = rest[taken:]
+    return octets

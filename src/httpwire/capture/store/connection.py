@@ -172,7 +172,8 @@ class Connection:
             left = (framing.length or 0) + len(head.raw) - size
             if (framing.kind is Kind.NONE and left) or left < 0:
                 return False
-            answer = self._answer = _Answer(head, framing, data, at, left, size - len(data))
+            kept = data[: max(FIRST, len(head.raw))] if left else data  # no more is held of one that is under way
+            answer = self._answer = _Answer(head, framing, kept, at, left, size - len(kept))
         elif (
             direction
             or start != self._sent

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from httpwire.capture.store.capture import Capture
-    from httpwire.capture.store.writing import Appender
+    from httpwire.capture.store.writing import Gatherer
 
     #: moment (ns since 1970), which capture, connection, direction, kind, at, data
     Told = tuple[int, int, int, int, int, int, bytes]
@@ -94,7 +94,7 @@ class Original:
             yield data[first - start : stop - start]
 
 
-def copy(originals: Iterable[Original], sink: Appender, progress: Callable[[int, int], None] | None = None) -> None:
+def copy(originals: Iterable[Original], sink: Gatherer, progress: Callable[[int, int], None] | None = None) -> None:
     """Append `originals` to `sink`; `progress` is told how many events were read, of how many. One that is damaged has
     an `error` then, and what comes before that is copied. Raises RecordingUnreadable, SaveFailed."""
     all_of_them = list(originals)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from httpwire.capture.store.writing import Event
+
 _EVENTS = 5_000  # that are read at once
 _SMALL = 65536  # octets of an event of which the first are read along with it; of larger ones perhaps none have to be
 _TOGETHER = 500  # connections that are looked up at once
@@ -47,7 +49,8 @@ class Index:
         self._touched: dict[int, Connection] = {}
         self._gone: list[int] = []  # connections that have ended, of which `resume` has a row
         self._begun: dict[int, tuple[int, int | None]] = {}  # when connections began, and where they are to be resumed
-        self._at = (-1, -1)  # the last event that was read, and the generation of the index
+        self._at = (-1, -1)  # the last event that is in the index, and the generation of that
+        self._reached = 0  # the event that was read last
         if anew or (not writable and self.behind):
             make_index(db, "temp")
 
@@ -125,14 +128,33 @@ class Index:
         indexed, generation = self._db.execute("SELECT indexed, generation FROM progress").fetchone()
         return indexed, generation
 
-    def _read_some(self) -> int:
-        """Read some events; gives how many there were."""
+    def follow(self, first: int, events: list[Event], began: dict[int, int]) -> bool:
+        """Read events that were appended just now in the open transaction, from the id `first` on; `began` tells
+        when the connections that are new in them began. Tells whether they were read: the index has to be up to date
+        before. Raises sqlite3.Error."""
+        self._catch_up()
+        if self._at[0] != first - 1:
+            return False
+        self._begun = {number: (at_ns, None) for number, at_ns in began.items()}
+        self._take(
+            (event, number, direction, kind, at, start, len(data), data)
+            for event, (number, direction, kind, at, start, data) in enumerate(events, first)
+        )
+        self._commit(first + len(events) - 1)
+        return True
+
+    def _catch_up(self) -> None:
+        """Forget what was read, if another process was here."""
         progress = self._progress()
-        if progress != self._at:  # another process was here
+        if progress != self._at:
             self._open.clear()
             self._at = progress
             self._ledger.next = self._db.execute("SELECT next FROM progress").fetchone()[0]
             self._look_up_removed()
+
+    def _read_some(self) -> int:
+        """Read some events; gives how many there were."""
+        self._catch_up()
         rows: list[tuple[Any, ...]] = []
         try:
             rows.extend(self._db.execute(_NEW, (self._at[0],)))
@@ -143,23 +165,26 @@ class Index:
         if rows and rows[-1][0] <= self._at[0]:
             raise Contradiction
         self._look_up({row[1] for row in rows} - self._open.keys())
-        done = 0
         try:
-            for done, number, *event in rows:
-                connection = self._open.get(number) or self._begin(number)
-                if connection:
-                    self._touched[number] = connection
-                    connection.take(done, *event)
-                    if event[1] == END:
-                        connection.finish()
-                        self._leave(connection)
+            self._take(rows)
         except sqlite3.DatabaseError:
-            if done > rows[0][0]:
-                self._commit(done - 1)
+            if self._reached > rows[0][0]:
+                self._commit(self._reached - 1)
             raise
         if rows:
-            self._commit(done)
+            self._commit(self._reached)
         return len(rows)
+
+    def _take(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        known = self._open
+        for self._reached, number, direction, kind, *what in rows:
+            connection = known.get(number) or self._begin(number)
+            if connection:
+                self._touched[number] = connection
+                connection.take(self._reached, direction, kind, *what)
+                if kind == END:
+                    connection.finish()
+                    self._leave(connection)
 
     def _leave(self, connection: Connection) -> None:
         if connection.kept:

@@ -22,7 +22,7 @@ from httpwire.wire.record import Record, at
 VERSION = 1
 _PAGE = 8192  # octets: most small messages fit, and large segments take few
 _DAMAGED = N_("it is damaged")
-JOURNALS = ("-wal", "-shm")  # endings of what SQLite keeps beside a file that is open
+JOURNALS = ("-wal", "-shm", "-journal")  # endings of what SQLite keeps beside a file that is open
 _NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR")  # what SQLite says where it can't write, or not know that it has to
 _PATIENCE = 60.0  # seconds to wait for another process that is writing
 
@@ -127,9 +127,11 @@ def asked_for(method: str, target: str) -> int:
     return crc32(f"{method} {target}".encode("latin-1", "replace"))
 
 
-def open_for_writing(path: str, *, durable: bool) -> sqlite3.Connection:
+def open_for_writing(path: str, *, durable: bool, alone: bool = False) -> sqlite3.Connection:
     """Open the capture at `path`, and make it where there is none. `durable`: what was committed survives a loss of
-    power, too. Raises OutputUnwritable, RecordingUnreadable."""
+    power, too. `alone`: it is a new one that nobody else reads yet; a loss of power may damage it.
+
+    Raises OutputUnwritable, RecordingUnreadable."""
     if not path:
         raise OutputUnwritable(path=path, why=N_("it has no name"), errno=None)
     made = not os.path.exists(path) or not os.stat(path).st_size
@@ -140,8 +142,11 @@ def open_for_writing(path: str, *, durable: bool) -> sqlite3.Connection:
         try:
             if made:
                 db.execute(f"PRAGMA page_size = {_PAGE}")
+            if alone:
+                db.execute("PRAGMA synchronous = OFF")
             _be_current(db, path)  # before WAL is on: with that, the file's own first page would come later
-            _be_writer(db, durable=durable)
+            if not alone:
+                _be_writer(db, durable=durable)
         except BaseException:
             db.close()
             raise

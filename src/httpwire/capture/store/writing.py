@@ -3,7 +3,7 @@
 In: calls of a Sink, from one thread. Out: rows in the file, in batches. Appender writes
 them when there are enough, for whoever reads a file and can wait. Writer is for live traffic: a
 thread of its own commits what has come ten times a second, and the caller waits only when
-the disk is slower than the network by 32 MiB. Neither parses anything.
+the disk is slower than the network by 32 MiB. A Gatherer only makes the batches. None parses anything.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from itertools import chain, count
 
 from httpwire.capture.model import EventKind
 from httpwire.capture.store.schema import DIRECTIONS, KINDS, open_for_writing, why_failed, writing
@@ -19,15 +20,14 @@ from httpwire.wire.element import Direction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Any, Self
 
     from httpwire.capture.traffic import ConnectionFacts
 
-    #: connection (the Sink's number), direction, kind, at_ns, start, data
-    Row = tuple[int, int, int, int, int, bytes]
+    #: connection (its number), direction, kind, at_ns, start, data
+    Event = tuple[int, int, int, int, int, bytes]
 
-_BATCH = 16 << 20  # octets that are written in one transaction
-_ROWS = 8_000  # events, likewise
+_ROWS = 8_000  # events that are written in one transaction
 _TOGETHER = 64  # events that one statement inserts: between statements Python's lock changes hands
 _LONGEST = 1 << 20  # octets of one event; longer segments are several
 _PERIOD = 0.1  # seconds between commits
@@ -35,6 +35,8 @@ _WAITING = 32 << 20  # octets that may wait for the disk
 _EACH = 100  # octets that an event takes in memory beside its data
 
 _INSERT = "INSERT INTO events (connection, direction, kind, at, start, data) VALUES "
+_EVENT = "(?, ?, ?, ?, ?, ?)"
+_MANY = _INSERT + ", ".join([_EVENT] * _TOGETHER)
 _CONNECTION = """
 INSERT OR REPLACE INTO connections
 (number, began, client, server, target, tls, cipher, alpn, verified, name, secrets, origin, reconstructed)
@@ -42,12 +44,12 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
-class _Batch:
-    """What has come and is not in the file yet."""
+class Batch:
+    """What has come and is not in the file yet: rows of connections without their numbers, rows of events."""
 
     def __init__(self) -> None:
-        self.facts: dict[int, ConnectionFacts] = {}
-        self.rows: list[Row] = []
+        self.facts: dict[int, tuple[Any, ...]] = {}
+        self.rows: list[Event] = []
         self.octets = 0
         self.ended: list[int] = []
 
@@ -55,18 +57,16 @@ class _Batch:
         return bool(self.facts or self.rows)
 
 
-class Appender:
-    """A Sink that appends to the capture at `path`, and makes it where there is none; a context manager. `durable` is
-    as in `open_for_writing`."""
+class Gatherer:
+    """A Sink that makes batches for the capture at `path`, of some `most` octets; a context manager."""
 
-    def __init__(self, path: str, *, durable: bool = False) -> None:
-        """Raises OutputUnwritable, RecordingUnreadable (a newer format)."""
+    most = 16 << 20
+
+    def __init__(self, path: str) -> None:
         self.path = path
         self.connections = 0  #: opened here
-        self._db = open_for_writing(path, durable=durable)
-        self._batch = _Batch()
+        self._batch = Batch()
         self._counts: dict[int, list[int]] = {}  # octets of each direction, of connections that have not ended
-        self._numbers: dict[int, int] = {}  # what those that have not ended are called in the file
 
     def __enter__(self) -> Self:
         return self
@@ -81,11 +81,11 @@ class Appender:
     def open(self, facts: ConnectionFacts) -> int:
         self.connections += 1
         self._counts[self.connections] = [0, 0, 0]
-        self._batch.facts[self.connections] = facts
+        self._batch.facts[self.connections] = _row(facts)
         return self.connections
 
     def revise(self, connection: int, facts: ConnectionFacts) -> None:
-        self._batch.facts[connection] = facts
+        self._batch.facts[connection] = _row(facts)
 
     def event(
         self,
@@ -113,7 +113,7 @@ class Appender:
             if kind is EventKind.END:
                 batch.ended.append(connection)
                 del self._counts[connection]
-        if batch.octets > _BATCH or len(batch.rows) > _ROWS:
+        if batch.octets > self.most or len(batch.rows) > _ROWS:
             self._full()
 
     def copy(self, connection: int, at_ns: int, direction: int, kind: int, data: bytes) -> None:
@@ -126,7 +126,7 @@ class Appender:
         elif kind == KINDS[EventKind.END]:
             batch.ended.append(connection)
             del self._counts[connection]
-        if batch.octets > _BATCH or len(batch.rows) > _ROWS:
+        if batch.octets > self.most or len(batch.rows) > _ROWS:
             self._full()
 
     def _full(self) -> None:
@@ -135,43 +135,59 @@ class Appender:
 
     def flush(self) -> None:
         """Write what has come. Raises SaveFailed."""
-        batch, self._batch = self._batch, _Batch()
+        batch, self._batch = self._batch, Batch()
         if batch:
-            self._write(batch)
+            self.write(batch)
 
-    def _write(self, batch: _Batch) -> None:
-        db, numbers = self._db, self._numbers
-        try:
-            with writing(db):
-                for connection, facts in batch.facts.items():
-                    number = db.execute(_CONNECTION, _row(numbers.get(connection), facts)).lastrowid
-                    assert number
-                    numbers[connection] = number
-                rows = batch.rows
-                whole = len(rows) - len(rows) % _TOGETHER
-                many = _INSERT + ", ".join(["(?, ?, ?, ?, ?, ?)"] * _TOGETHER)
-                for first in range(0, whole, _TOGETHER):
-                    values: list[object] = []
-                    for connection, *rest in rows[first : first + _TOGETHER]:
-                        values.append(numbers[connection])
-                        values += rest
-                    db.execute(many, values)
-                db.executemany(_INSERT + "(?, ?, ?, ?, ?, ?)", ((numbers[c], *rest) for c, *rest in rows[whole:]))
-        except sqlite3.Error as error:
-            raise SaveFailed(path=self.path, why=why_failed(error, self.path)) from error
-        for connection in batch.ended:
-            del numbers[connection]
-
-    def number(self, connection: int) -> int:
-        """What a connection that has not ended is called in the file, once something of it was written."""
-        return self._numbers[connection]
+    def write(self, batch: Batch) -> None:
+        """Write a batch. Raises SaveFailed."""
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Write what has come, and close the file. Raises SaveFailed."""
+        """Write what has come, and be done. Raises SaveFailed."""
+        raise NotImplementedError
+
+
+class Appender(Gatherer):
+    """Appends to the capture at `path`, and makes it where there is none. `durable` and `alone` are as in
+    `open_for_writing`."""
+
+    def __init__(self, path: str, *, durable: bool = False, alone: bool = False) -> None:
+        """Raises OutputUnwritable, RecordingUnreadable (a newer format)."""
+        super().__init__(path)
+        self.db = open_for_writing(path, durable=durable, alone=alone)
+        self._numbers: dict[int, int] = {}  # what those that have not ended are called in the file
+
+    def write(self, batch: Batch) -> None:
+        try:
+            with writing(self.db):
+                self.put(batch)
+        except sqlite3.Error as error:
+            raise SaveFailed(path=self.path, why=why_failed(error, self.path)) from error
+
+    def put(self, batch: Batch) -> tuple[int, list[Event], dict[int, int]]:
+        """Write a batch in the transaction that is open; gives the id of its first event, its events as they are in the
+        file, with ids that follow one another, and when its connections began. Raises sqlite3.Error."""
+        db, numbers = self.db, self._numbers
+        known = db.execute("SELECT ifnull(max(number), 0) FROM connections").fetchone()[0]
+        numbers.update(zip([each for each in batch.facts if each not in numbers], count(known + 1), strict=False))
+        db.executemany(_CONNECTION, [(numbers[each], *facts) for each, facts in batch.facts.items()])
+        first = db.execute("SELECT ifnull(max(id), 0) FROM events").fetchone()[0] + 1
+        events = [(numbers[row[0]], *row[1:]) for row in batch.rows]
+        whole = len(events) - len(events) % _TOGETHER
+        for start in range(0, whole, _TOGETHER):
+            db.execute(_MANY, list(chain.from_iterable(events[start : start + _TOGETHER])))
+        db.executemany(_INSERT + _EVENT, events[whole:])
+        began = {numbers[each]: facts[0] for each, facts in batch.facts.items()}
+        for connection in batch.ended:
+            del numbers[connection]
+        return first, events, began
+
+    def close(self) -> None:
         try:
             self.flush()
         finally:
-            self._db.close()
+            self.db.close()
 
 
 class Writer(Appender):
@@ -222,14 +238,14 @@ class Writer(Appender):
                     self._idle = True
                     self._changed.wait()
                     self._idle = False
-                if self._batch.octets <= _BATCH and not self._closing:
+                if self._batch.octets <= self.most and not self._closing:
                     self._changed.wait(_PERIOD)
-                batch, self._batch = self._batch, _Batch()
+                batch, self._batch = self._batch, Batch()
                 self._under_way = batch.octets
                 closing = self._closing
             if batch and not self._failure:
                 try:
-                    self._write(batch)
+                    self.write(batch)
                 except Exception as error:  # noqa: BLE001  # whatever it is: nobody would wait for it otherwise
                     self._failure = error
             with self._changed:
@@ -251,31 +267,29 @@ class Writer(Appender):
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
-        self._db.close()
+        self.db.close()
         if self._failure:
             raise self._failure
 
 
-def _row(number: int | None, facts: ConnectionFacts) -> tuple[object, ...]:
+def _row(facts: ConnectionFacts) -> tuple[Any, ...]:
     tls = facts.tls
-    row = (
-        number,
+    return (
         facts.began_ns,
-        facts.client,
-        facts.server,
-        facts.target,
-        tls.version if tls else None,
-        tls.cipher if tls else "",
-        tls.alpn if tls else "",
+        _storable(facts.client),
+        _storable(facts.server),
+        _storable(facts.target),
+        _storable(tls.version) if tls else None,
+        _storable(tls.cipher) if tls else "",
+        _storable(tls.alpn) if tls else "",
         int(tls.verified) if tls else 0,
-        facts.name,
+        _storable(facts.name),
         facts.secrets,
-        facts.origin,
-        " ".join(facts.reconstructed),
+        _storable(facts.origin),
+        _storable(" ".join(facts.reconstructed)),
     )
-    return tuple(_storable(value) if isinstance(value, str) else value for value in row)
 
 
 def _storable(text: str) -> str:
     """Text as SQLite can hold it: a Unix socket's path, or what a file says of a connection, may be no UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
