@@ -583,6 +583,23 @@ def test_headers_are_read_as_warcio_reads_them(lines: list[tuple[str, str, str]]
         assert ours[name.lower()].strip() == theirs.get_header(name).strip()
 
 
+_LINES = st.tuples(
+    st.sampled_from(("WARC-Type", "Content-Length", "warc-type", "WARC-Protocol", "WARC-Concurrent-To", "X-Own", "")),
+    st.sampled_from((": ", ":", " : ", ":  ", " ")),
+    st.sampled_from(("a", "b c", " ", "", "a ", "é", "\u3000", "\n", "\r", "\r\n", "\r\n x")),
+    st.sampled_from(("\r\n", "\r\n", "\r\n", "\n", "\r")),
+)
+
+
+@given(st.lists(_LINES, max_size=4), st.sampled_from(("\r\n", "\n", "")))
+def test_the_usual_header_is_read_as_any_other(lines: list[tuple[str, ...]], end: str) -> None:
+    header = ("WARC/1.0\r\n" + "".join(map("".join, lines)) + end).encode()
+    found = fields_of(header)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpwire.capture.formats.warc.records._usual_fields", lambda _: None)
+        assert found == fields_of(header)
+
+
 # Writing
 
 

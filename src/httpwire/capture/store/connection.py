@@ -11,28 +11,31 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import deque
+from zlib import crc32
 
-from httpwire.capture.answers import asked_of, origin_form
+from httpwire.capture.answers import asked_of
 from httpwire.capture.model import Ending, missing
 from httpwire.capture.store.schema import ENDED, GAP, SEGMENT, SENT_ALL, asked_for
 from httpwire.wire.deviations import OCTETS_MISSING, TLS_TRUNCATED
 from httpwire.wire.element import Direction
 from httpwire.wire.exchange import Conversation, Exchange, Outcome
-from httpwire.wire.framing import Kind, decide
-from httpwire.wire.head import parse_head
+from httpwire.wire.framing import Kind
+from httpwire.wire.plain import plain_request, plain_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
 
-    from httpwire.wire.framing import Framing
     from httpwire.wire.head import Head
     from httpwire.wire.message import Message
+    from httpwire.wire.plain import Request, Response
 
     #: The first octet that is missing, and the next one that is there.
     Hole = tuple[int, int]
     #: The offset behind octets that were not captured, how many these are, and how many all of them up to there.
     Gap = tuple[int, int, int]
+    #: A plain request: its octets, when they went (ns since the connection began), what is told of it.
+    _Asked = tuple[bytes, int, Request]
     #: The values of a row of `exchanges`.
     Row = tuple[object, ...]
 
@@ -43,7 +46,6 @@ _LARGEST = (1 << 31) - 1  # octets: likewise
 _ENDLESS = 1 << 40  # octets: no length that is announced, but all that comes
 _REQUEST = re.compile(rb"[A-Z][A-Z-]{1,20} (?:/|\*|[a-z]+://|[^ /]+:[0-9]+ )")  # how what follows a gap can be known
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PLAIN = (Kind.NONE, Kind.LENGTH)
 _COMPLETE = Outcome.COMPLETE.value
 
 
@@ -155,83 +157,75 @@ class Connection:
 
     def _take_plain(self, direction: int, at: int, start: int, size: int, data: bytes | None) -> bool:
         """Take a segment of a plain exchange, if it is one: nothing was done where it is not."""
-        answer = self._answer
+        asked, answer = self._asked, self._answer
         if answer:
-            if not direction or start != self._received or size > answer.left:
+            if not direction or start != self._received or size > answer.left or at < answer.last:
                 return False
             answer.left -= size
             answer.came += size
             answer.last = at
-        elif self._asked:
+            self._received += size
+            if not answer.left and asked:
+                self._plain_row(asked, answer.told, answer.first, at)
+            return True
+        if asked:
             if not direction or start != self._received or data is None:
                 return False
-            found = _plain_answer(data, start, self._asked.head)
-            if not found:
+            response = plain_response(data, asked[2][0])
+            left = response[2] + response[3] - size if response else -1
+            if not response or left < 0 or not 0 <= asked[1] <= at:
                 return False
-            head, framing = found
-            left = (framing.length or 0) + len(head.raw) - size
-            if (framing.kind is Kind.NONE and left) or left < 0:
-                return False
-            kept = data[: max(FIRST, len(head.raw))] if left else data  # no more is held of one that is under way
-            answer = self._answer = _Answer(head, framing, kept, at, left, size - len(kept))
-        elif (
-            direction
-            or start != self._sent
-            or data is None
-            or len(data) < size
-            or self._sent_all
-            or self._ending is not Ending.UNSEEN
-            or self._adrift
-        ):
-            return False
-        else:
-            asked = _plain_request(data, start, at)
-            if not asked:
-                return False
-            self._asked = asked
-            self._sent += size
-            self._counted = 1
-            self._numbers.append(self.known.popleft() if self.known else self._ledger.new_number())
+            self._received += size
+            if left:
+                kept = data[: max(FIRST, response[2])]  # no more is held of one that is under way
+                self._answer = _Answer(response, kept, at, left, size - len(kept))
+            else:
+                self._plain_row(asked, response, at, at)
             return True
-        self._received += size
-        if not answer.left:
-            assert self._asked
-            self._plain_row(self._asked, answer)
+        if direction or start != self._sent or data is None or len(data) < size:
+            return False
+        if self._sent_all or self._ending is not Ending.UNSEEN or self._adrift:
+            return False
+        request = plain_request(data)
+        if not request:
+            return False
+        self._asked = data, at, request
+        self._sent += size
+        self._counted = 1
+        self._numbers.append(self.known.popleft() if self.known else self._ledger.new_number())
         return True
 
-    def _plain_row(self, asked: _Asked, answer: _Answer) -> None:
-        """Write down an exchange that went the short way: what `_row` would of its messages."""
+    def _plain_row(self, asked: _Asked, response: Response, first: int, last: int) -> None:
+        """Write down an exchange that went the short way, as `_row` would. The answer came from `first` to `last`."""
+        _, at, (method, target, host, _, asked_with) = asked
+        status, kind, _, content, rule = response
+        media = _MEDIA_TYPE.match(kind)
         number = self._numbers.popleft()
-        method, whole, *_ = asked.head.line
-        target, host = origin_form(method, whole, asked.host)
-        named = method.decode("latin-1")
-        zero = min(asked.at, answer.first)
-        request, response = self._request_stop, self._response_stop
-        self._request_stop, self._response_stop = self._sent, self._received
         row: Row = (
             number,
             self.number,
-            request,
+            self._request_stop,
             self._sent,
-            response,
-            response,
+            self._response_stop,
+            self._response_stop,
             self._received,
-            len(asked.data) - len(asked.head.raw),
-            self._received - response - len(answer.head.raw),
-            _held(self._began_ns + zero),
-            _held(asked.at - zero),
-            _held(answer.first - zero),
-            _held(answer.last - zero),
-            named,
-            whole.decode("latin-1"),
+            asked_with,
+            content,
+            _held(self._began_ns + at),
+            0,
+            first - at,
+            last - at,
+            method.decode("latin-1"),
+            target.decode("latin-1"),
             host.decode("latin-1"),
-            answer.head.line.status,
-            _type_of(answer.head),
+            status,
+            media[0].decode("latin-1") if media else "",
             _COMPLETE,
-            answer.framing.rule.id,
+            rule.id,
             "",
-            asked_for(named, target.decode("latin-1")),
+            crc32(b"%b %b" % (method, target)),
         )
+        self._request_stop, self._response_stop = self._sent, self._received
         self._ledger.rows[number] = self.last = row
         self._asked = self._answer = None
 
@@ -242,7 +236,7 @@ class Connection:
         asked, answer = self._asked, self._answer
         self._asked = self._answer = None
         if asked:
-            conversation.sent(asked.data, asked.at)
+            conversation.sent(asked[0], asked[1])
             self._counted = conversation.opened
         if self._sent_all:
             conversation.sent_all()
@@ -468,71 +462,18 @@ class Connection:
         self._ledger.rows[row[0]] = tuple(row)  # type: ignore[index]  # the number
 
 
-class _Asked:
-    """A plain request: its `head` and `host`, all its octets (`data`), and when they went (ns since the connection
-    began)."""
-
-    __slots__ = ("at", "data", "head", "host")
-
-    def __init__(self, head: Head, host: bytes, data: bytes, at: int) -> None:
-        self.head = head
-        self.host = host
-        self.data = data
-        self.at = at
-
-
 class _Answer:
-    """A plain answer as it comes: `head` and `framing`, the first octets of the first segment (`data`), how many `came`
+    """A plain answer as it comes: what is `told` of it, the first octets of the first segment (`data`), how many `came`
     behind them and how many are `left`; when the `first` and the `last` came (ns since the connection began)."""
 
-    __slots__ = ("came", "data", "first", "framing", "head", "last", "left")
+    __slots__ = ("came", "data", "first", "last", "left", "told")
 
-    def __init__(self, head: Head, framing: Framing, data: bytes, at: int, left: int, came: int) -> None:
-        self.head = head
-        self.framing = framing
+    def __init__(self, told: Response, data: bytes, at: int, left: int, came: int) -> None:
+        self.told = told
         self.data = data
         self.first = self.last = at
         self.left = left
         self.came = came
-
-
-class _NotPlain(Exception):
-    """A deviation was met; never leaves this module."""
-
-
-def _deviates(*_: object, **__: object) -> None:
-    raise _NotPlain
-
-
-def _plain_request(data: bytes, start: int, at: int) -> _Asked | None:
-    """A request without any deviation that is the whole of `data`."""
-    end = data.find(b"\r\n\r\n") + 4
-    if end < 4:
-        return None
-    try:
-        head, lines = parse_head(data[:end], start, Direction.REQUEST, _deviates)
-        framing = decide(head, lines, None, _deviates)
-    except _NotPlain:
-        return None
-    if not head.clean or framing.kind not in _PLAIN or (framing.length or 0) != len(data) - end:
-        return None
-    hosts = [line.value for line in lines if line.name.lower() == b"host"]
-    return _Asked(head, hosts[0] if hosts else b"", data, at)
-
-
-def _plain_answer(data: bytes, start: int, asked: Head) -> tuple[Head, Framing] | None:
-    """The head without any deviation with which `data` begins, and its framing, where it is that of a final response
-    whose length is known."""
-    end = data.find(b"\r\n\r\n") + 4
-    if end < 4:
-        return None
-    try:
-        head, lines = parse_head(data[:end], start, Direction.RESPONSE, _deviates)
-        framing = decide(head, lines, asked.line.method, _deviates)
-    except _NotPlain:
-        return None
-    plain = head.clean and head.line.status >= 200 and framing.kind in _PLAIN
-    return (head, framing) if plain else None
 
 
 def _behind(holes: deque[Hole], offset: int) -> int:

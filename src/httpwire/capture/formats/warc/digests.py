@@ -28,95 +28,88 @@ _ALGORITHMS: dict[str, Callable[..., _Hash]] = {
     "sha512": hashlib.sha512,
 }
 _HEX = re.compile(r"[0-9A-Fa-f]+")
-_BASE32 = re.compile(r"[A-Za-z2-7]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+")
-_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")  # those of int()
+_BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567abcdefghijklmnopqrstuvwxyz"
+#: For each octet what int() is to read in its place: a digit of base 32, or what is none.
+_DIGITS = bytes(
+    b"0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop"[_BASE32.index(octet)] if octet in _BASE32 else 63
+    for octet in range(256)
+)
 _URL_SAFE = str.maketrans("-_", "+/")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNKED = re.compile(rb"\ntransfer-encoding[ \t]*:[^\n]*chunked", re.IGNORECASE)
 
 
-class _Digest:
-    """One that is expected, and the hash of what has come."""
-
-    __slots__ = ("_written", "hash", "made")
-
-    def __init__(self, made: Callable[..., _Hash], written: str) -> None:
-        self.made = made
-        self.hash = made()
-        self._written = written
-
-    @property
-    def agrees(self) -> bool:
-        return self.is_of(self.hash)
-
-    def is_of(self, hashed: _Hash) -> bool:
-        """Whether it is what `hashed` gives. One that is written in no known way says nothing."""
-        value = _value(self._written, hashed.digest_size)
-        return value is None or value == hashed.digest()
-
-
-def _expected(text: str) -> _Digest | None:
-    """None where the algorithm is not known here."""
+def _expected(text: str) -> tuple[_Hash | None, str]:
+    """The hash that a digest is of, before anything has come, and how it is written. None where the algorithm is not
+    known here."""
     name, _, written = text.partition(":")
     made = _ALGORITHMS.get(name) or _ALGORITHMS.get(name.strip().lower().replace("-", ""))
-    return _Digest(made, written.strip().rstrip("=")) if made else None
+    return made() if made else None, written.strip().rstrip("=")
 
 
-def _value(text: str, size: int) -> bytes | None:
-    """The `size` octets that `text` stands for; its length tells how it is written."""
+def _agrees(hashed: _Hash, text: str) -> bool:
+    """Whether `text` stands for what `hashed` gives; its length tells how it is written. Written in no known way it
+    says nothing."""
+    digest = hashed.digest()
+    size, length = len(digest), len(text)
     bits = size * 8
-    length = len(text)
-    if length == -(-bits // 5) and _BASE32.fullmatch(text):
-        return (int(text.upper().translate(_DIGITS), 32) >> length * 5 - bits).to_bytes(size, "big")
+    if length == -(-bits // 5):
+        try:
+            return int(text.encode("latin-1", "replace").translate(_DIGITS), 32) >> length * 5 - bits == int.from_bytes(
+                digest, "big"
+            )
+        except ValueError:
+            pass
     if length == size * 2 and _HEX.fullmatch(text):
-        return bytes.fromhex(text)
+        return bytes.fromhex(text) == digest
     text = text.translate(_URL_SAFE)
     if length == -(-bits // 6) and _BASE64.fullmatch(text):
-        return b64decode(text + "=" * (-length % 4))
-    return None
+        return b64decode(text + "=" * (-length % 4)) == digest
+    return True
 
 
 class Check:
     """The digests of one record, as its header writes them, empty where there is none. `feed` its octets in order, the
     first piece with the whole HTTP header; `passed` tells whether nothing contradicts them."""
 
-    __slots__ = ("_begun", "_block", "_payload", "_unchunked")
+    __slots__ = ("_begun", "_block", "_block_text", "_payload", "_payload_text", "_unchunked")
 
     def __init__(self, block: str, payload: str) -> None:
-        self._block = _expected(block) if block else None
-        self._payload = _expected(payload) if payload else None
+        self._block, self._block_text = _expected(block)
+        self._payload, self._payload_text = _expected(payload)
         self._unchunked: _Unchunked | None = None
         self._begun = False
 
     def feed(self, octets: bytes) -> None:
         if self._block:
-            self._block.hash.update(octets)
+            self._block.update(octets)
         payload = self._payload
         if not payload:
             return
-        view = memoryview(octets)
+        start = 0
         if not self._begun:
             self._begun = True
             end = _HEAD_END.search(octets)
             if not end:
                 self._payload = None  # so large a header, or none: what the payload is, is anyone's guess
                 return
-            if _CHUNKED.search(octets, 0, end.end()):
-                self._unchunked = _Unchunked(payload.made())
-            view = view[end.end() :]
-        payload.hash.update(view)
+            start = end.end()
+            if _CHUNKED.search(octets, 0, start):
+                self._unchunked = _Unchunked(payload.copy())
+        view = memoryview(octets)[start:]
+        payload.update(view)
         if self._unchunked:
             self._unchunked.feed(view)
 
     @property
     def passed(self) -> bool:
-        if self._block and not self._block.agrees:
+        if self._block and not _agrees(self._block, self._block_text):
             return False
-        payload = self._payload
-        if not payload or not self._begun or payload.agrees:
+        payload, text = self._payload, self._payload_text
+        if not payload or not self._begun or _agrees(payload, text):
             return True
-        return self._unchunked is not None and payload.is_of(self._unchunked.hash)
+        return self._unchunked is not None and _agrees(self._unchunked.hash, text)
 
 
 class _Unchunked:

@@ -30,6 +30,14 @@ _FIELD = re.compile(r"\n([^:\s]+)[ \t]*:[ \t]*([^\r\n]*\S)?")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CONCURRENT = "warc-concurrent-to"
 _PROTOCOL = "warc-protocol"
+_NAMES = {
+    name: name.lower()
+    for name in (
+        *("WARC-Type", "WARC-Record-ID", "WARC-Date", "WARC-Target-URI", "WARC-IP-Address", "WARC-Concurrent-To"),
+        *("WARC-Block-Digest", "WARC-Payload-Digest", "WARC-Warcinfo-ID", "WARC-Protocol", "WARC-Cipher-Suite"),
+        *("WARC-Identified-Payload-Type", "WARC-Truncated", "Content-Type", "Content-Length"),
+    )
+}
 _LAST_YEAR = "2262"  # ns since 1970 are more than 63 bits
 _AHEAD = 256 << 10  # octets of a block that come in its first piece: its HTTP header is among them
 
@@ -141,6 +149,9 @@ def fields_of(header: bytes) -> tuple[dict[str, str], list[str]]:
         text = header.decode()
     except UnicodeDecodeError:
         text = header.decode("latin-1")
+    fields = _usual_fields(text)
+    if fields is not None:
+        return fields, [fields[_CONCURRENT]] if _CONCURRENT in fields else []
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
     pairs = [(name.lower(), value) for name, value in _FIELD.findall(text)]
@@ -154,14 +165,36 @@ def fields_of(header: bytes) -> tuple[dict[str, str], list[str]]:
     return fields, concurrent
 
 
-@lru_cache(64)
+def _usual_fields(text: str) -> dict[str, str] | None:
+    """The fields of a header as most are: each line has one blank behind the colon, no name is there twice, and all are
+    the standard's. None of another: this costs a third of a look that misses nothing."""
+    lines = text.split("\r\n")
+    if text.count("\n") >= len(lines) or text.count("\r") >= len(lines):
+        return None
+    fields: dict[str, str] = {}
+    for line in lines[1:-2]:
+        name, _, value = line.partition(": ")
+        known = _NAMES.get(name)
+        if not known or not value or value != value.strip():
+            return None
+        fields[known] = value
+    return fields if len(fields) == len(lines) - 3 and not lines[-1] and not lines[-2] else None
+
+
 def moment(text: str) -> int:
     """A WARC-Date (W3C date and time, with up to nine digits of a second's fraction) as ns since 1970; else 0."""
     found = _DATE.fullmatch(text)
     if not found or not "1970" <= text[:4] < _LAST_YEAR:
         return 0
+    seconds, fraction = found.groups()
+    at = _seconds(seconds)
+    return at * 1_000_000_000 + int(fraction.ljust(9, "0")) if at and fraction else at * 1_000_000_000
+
+
+@lru_cache(64)
+def _seconds(text: str) -> int:
+    """A date and time in UTC as seconds since 1970; 0 for one that never was."""
     try:
-        seconds = int(datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp())
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return 0
-    return seconds * 1_000_000_000 + int((found[2] or "").ljust(9, "0"))
