@@ -14,7 +14,7 @@ import threading
 from itertools import chain, count
 
 from httpwire.capture.model import EventKind
-from httpwire.capture.store.schema import DIRECTIONS, KINDS, open_for_writing, why_failed, writing
+from httpwire.capture.store.schema import KINDS, open_for_writing, why_failed, writing
 from httpwire.errors import SaveFailed
 from httpwire.wire.element import Direction
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     #: connection (its number), direction, kind, at_ns, start, data
     Event = tuple[int, int, int, int, int, bytes]
 
+_REQUEST, _RESPONSE = Direction.REQUEST, Direction.RESPONSE
 _ROWS = 8_000  # events that are written in one transaction
 _TOGETHER = 64  # events that one statement inserts: between statements Python's lock changes hands
 _LONGEST = 1 << 20  # octets of one event; longer segments are several
@@ -96,7 +97,7 @@ class Gatherer:
         data: bytes | memoryview = b"",
     ) -> None:
         batch = self._batch
-        side = DIRECTIONS[direction]
+        side = 0 if direction is _REQUEST else 1 if direction is _RESPONSE else 2  # an Enum's hash is slow
         counts = self._counts[connection]
         if kind is EventKind.SEGMENT:
             size = len(data)

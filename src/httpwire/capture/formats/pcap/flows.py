@@ -120,7 +120,7 @@ class Flow:
 
     def piece(self, side: int, at: int, data: bytes) -> None:
         """The next octets of a side."""
-        if self.ours and not self.live:
+        if not self.live and (self.ours or self._asks(side, data)):
             self._open()
         if self.live:
             self.book.sink.event(self.number, at - self.began, self._direction(side), EventKind.SEGMENT, data)
@@ -191,6 +191,11 @@ class Flow:
         if data:
             self._held_octets += len(data)
             self.book.held += len(data)
+
+    def _asks(self, side: int, data: bytes) -> bool:
+        """Whether these octets, the first ones of all, show that HTTP is spoken: then nothing has to be held."""
+        first = self.whole and not side and not self._held and self.guess is Guess.UNSURE
+        return first and asks(data[:ENOUGH]) is Guess.HTTP
 
     @property
     def _holds_enough(self) -> bool:

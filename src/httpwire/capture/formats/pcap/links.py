@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ETHERNET = 1
+RAW = frozenset((12, 14, 101, 228))  #: nothing before the IP header
 NO_IP, UNKNOWN = -1, -2
 
 _IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"

@@ -46,6 +46,8 @@ _USUAL = 262_144  # what tcpdump takes of a packet at most
 _LONGEST = 16 << 20  # octets of a packet, or of a block whose content is read
 _LATEST = 1 << 62  # ns since 1970; what is later is no time
 _INTERFACE, _OLD, _SIMPLE, _PACKET, _SECRETS = 1, 2, 3, 6, 10  # types of blocks
+#: Type and length of a block; of a packet's: interface, time (two halves), lengths here and on the wire; all of these.
+_WORDS = ("II", "IIIII", "IIIIIII")
 _TLS_KEYS = 0x544C534B
 _COMMENT, _APPLICATION = 1, 4  # options of any block, of a section
 _RESOLUTION, _SHIFT = 9, 14  # options of an interface
@@ -162,12 +164,35 @@ class Packets:
     def _pcapng(self, octets: Octets) -> Iterator[Packet]:
         order = "<"
         interfaces: list[_Interface] = []
-        head, packet = Struct("<II").unpack_from, Struct("<IIIII").unpack_from
+        head, packet, block = (Struct(order + words).unpack_from for words in _WORDS)
         data, at, last = octets.data, 0, 0
+        have = len(data)
         while True:
-            if at + 12 > len(data):
+            if at + 32 <= have:
+                # Nearly all blocks are packets that are here as a whole, and have no options that we wrote.
+                kind, length, number, high, low, caught, size = block(data, at)
+                stop = at + length
+                if (
+                    kind == _PACKET
+                    and stop <= have
+                    and 0 <= length - 32 - caught < (4 if self.ours else length)
+                    and not length % 4
+                    and number < len(interfaces)
+                    and data[stop - 4 : stop] == data[at + 4 : at + 8]
+                ):
+                    self.remark = b""
+                    interface = interfaces[number]
+                    last = (high << 32 | low) * interface.factor + interface.offset
+                    if interface.divisor != 1 or not 0 <= last < _LATEST:
+                        last = interface.time(high << 32 | low)
+                    start = at + 28
+                    at = stop
+                    yield last, interface.link, data, start, start + caught, size
+                    continue
+            elif at + 12 > len(data):
                 whole = octets.more(at, 12)
                 data, at = octets.data, 0
+                have = len(data)
                 if not data:
                     return
                 if not whole:
@@ -176,7 +201,7 @@ class Packets:
                 order = _ORDERS.get(data[at + 8 : at + 12], "")
                 if not order:
                     raise octets.broken(at, N_("the byte order of a section can't be told"))
-                head, packet = Struct(order + "II").unpack_from, Struct(order + "IIIII").unpack_from
+                head, packet, block = (Struct(order + words).unpack_from for words in _WORDS)
                 interfaces = []
                 self.ours = False
             kind, length = head(data, at)
@@ -191,10 +216,12 @@ class Packets:
                     if not octets.pass_over(at, length):
                         raise self._source.broken(_ENDS, begun)
                     data, at = octets.data, 0
+                    have = len(data)
                     continue
                 if not octets.more(at, length):
                     raise octets.broken(0, _ENDS)
                 data, at, stop = octets.data, 0, length
+                have = len(data)
             if data[stop - 4 : stop] != data[at + 4 : at + 8]:
                 raise octets.broken(at, N_("the two lengths of a block differ"))
             if kind in (_PACKET, _OLD):
@@ -255,27 +282,28 @@ def _remark(order: str, data: bytes, at: int, stop: int) -> bytes:
 
 
 class _Interface:
-    """What an Interface Description Block says: `link`, `snap` (octets taken of a packet, 0: all)."""
+    """What an Interface Description Block says: `link`, `snap` (octets taken of a packet, 0: all), and that a packet's
+    time in ns is its units times `factor` by `divisor`, plus `offset`."""
 
     def __init__(self, order: str, block: bytes) -> None:
         self.link, self.snap = Struct(order + "HxxI").unpack_from(block)
-        self._factor, self._divisor, self._offset = 1000, 1, 0
+        self.factor, self.divisor, self.offset = 1000, 1, 0
         for code, value in _options(order, block, 8, len(block)):
             if code == _RESOLUTION and value:
                 self._resolve(value[0])
             elif code == _SHIFT and len(value) == 8:
-                self._offset = Struct(order + "q").unpack(value)[0] * 1_000_000_000
+                self.offset = Struct(order + "q").unpack(value)[0] * 1_000_000_000
 
     def _resolve(self, resolution: int) -> None:
         """The unit of time: 10 to the power of minus `resolution` seconds; of 2, where the first bit is set."""
         if resolution & 0x80:
-            self._factor, self._divisor = 1_000_000_000, 1 << (resolution & 0x7F)
+            self.factor, self.divisor = 1_000_000_000, 1 << (resolution & 0x7F)
         elif resolution <= 9:
-            self._factor, self._divisor = int(10 ** (9 - resolution)), 1
+            self.factor, self.divisor = int(10 ** (9 - resolution)), 1
         else:
-            self._factor, self._divisor = 1, int(10 ** (resolution - 9))
+            self.factor, self.divisor = 1, int(10 ** (resolution - 9))
 
     def time(self, units: int) -> int:
         """ns since 1970."""
-        moment = units * self._factor // self._divisor + self._offset
+        moment = units * self.factor // self.divisor + self.offset
         return moment if 0 <= moment < _LATEST else 0 if moment < 0 else _LATEST

@@ -8,11 +8,11 @@ much waits behind it, or no more comes. Memory is bounded, whatever comes. (RFC 
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
+from functools import lru_cache, partial
 from struct import Struct
 
 from httpwire.capture.formats.pcap.flows import Book, Flow
-from httpwire.capture.formats.pcap.links import ETHERNET
+from httpwire.capture.formats.pcap.links import ETHERNET, RAW
 from httpwire.capture.formats.pcap.network import Network
 from httpwire.capture.formats.pcap.reassembly import ALL, HALF, RECENT, STRAY, Reassembly, Side
 from httpwire.capture.model import Ending, EventKind
@@ -32,10 +32,11 @@ _RESET_FAR = 1 << 20  # a reset that is further from what was reached is not bel
 _OPEN = 32_768  # connections that are open at once
 _CLOSED = 4096  # that are remembered, so that what still comes for them is no new one
 
-#: From the EtherType on: it, version and length of IP's header, total length, fragment, protocol, addresses and ports,
+#: From an IPv4 header without options on: version and length, total length, fragment, protocol, addresses and ports,
 #: sequence number, acknowledgement, offset, flags
-_PLAIN = Struct(">HBxHxxHxB2x12sIIBB")
-_PLAIN_TO = 12 + _PLAIN.size
+_PLAIN = Struct(">BxHxxHxB2x12sIIBB")
+_ETHERNET_HEADER = 14
+_IPV4 = b"\x08\x00"
 
 
 class Streams:
@@ -59,23 +60,14 @@ class Streams:
         for packet in packets:
             at, link, data, start, stop, size = packet
             said = packets.remark
-            if link == ETHERNET and stop - start >= _PLAIN_TO:
-                inner, version, total, fragment, protocol, key, sequence, acknowledged, offset, flags = plain(
-                    data, start + 12
-                )
-                first, end = start + 34 + (offset >> 4) * 4, start + 14 + total
-                if (
-                    inner != 0x0800
-                    or version != 0x45
-                    or protocol != 6
-                    or fragment & 0x3FFF
-                    or not start + 54 <= first <= end
-                ):
-                    found = segment(link, data, start, stop, size)
-                    if found is None:
-                        continue
-                    key, sequence, acknowledged, flags, data, first, end, stop = found
+            ip = start if link in RAW else start + _ETHERNET_HEADER
+            if stop - ip >= _PLAIN.size and (link in RAW or (link == ETHERNET and data[ip - 2 : ip] == _IPV4)):
+                version, total, fragment, protocol, key, sequence, acknowledged, offset, flags = plain(data, ip)
+                first, end = ip + 20 + (offset >> 4) * 4, ip + total
+                usual = version == 0x45 and protocol == 6 and not fragment & 0x3FFF and ip + 40 <= first <= end
             else:
+                usual = False
+            if not usual:
                 found = segment(link, data, start, stop, size)
                 if found is None:
                     continue
@@ -170,11 +162,13 @@ class Streams:
         flow, other = side.flow, side.other
         if side.done and other.done:
             self._end(side, flow.last, Ending.CLOSED)
-        if flow.deaf and not side.deaf:
-            self._order.forget(side)
-            self._order.forget(other)
-            side.deaf = other.deaf = True
-        open_ = flow.live and not flow.closed
+        if not flow.live:
+            if flow.deaf and not side.deaf:
+                self._order.forget(side)
+                self._order.forget(other)
+                side.deaf = other.deaf = True
+            return
+        open_ = not flow.closed
         for each, opposite in ((side, other), (other, side)):
             each.plain = (
                 open_
@@ -281,6 +275,7 @@ def addresses(key: bytes) -> tuple[str, str]:
     return f"{one}:{key[-4] << 8 | key[-3]}", f"{other}:{key[-2] << 8 | key[-1]}"
 
 
+@lru_cache(1024)
 def address(octets: bytes) -> str:
     """An IP address as it is written in a URL."""
     if len(octets) == 4:
