@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _SIZE = 8  # octets that tell the length of what follows
+_LARGE = 4096  # octets of an event
 _PIPE = 1 << 20  # octets that wait for the other process, where the system allows as many
 
 
@@ -49,11 +50,9 @@ class Companion(Gatherer):
             return
         if self._send < 0:
             return
-        octets = marshal.dumps((batch.facts, batch.rows, batch.ended))
         send, self._send = self._send, -1  # what is broken off here is the last that is sent
         try:
-            _write(send, len(octets).to_bytes(_SIZE, "big"))
-            _write(send, octets)
+            _write(send, batch)
         except BaseException as error:
             os.close(send)
             if not isinstance(error, BrokenPipeError):
@@ -142,10 +141,17 @@ def _widen(pipe: int) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
-def _write(pipe: int, octets: bytes) -> None:
-    rest = memoryview(octets)
-    while rest:
-        rest = rest[os.write(pipe, rest) :]
+def _write(pipe: int, batch: Batch) -> None:
+    """Send a batch: its size, its rows, and behind them the data of large events, which is not copied here."""
+    rows, large = batch.rows, [place for place, row in enumerate(batch.rows) if len(row[5]) > _LARGE]
+    data = [rows[place][5] for place in large]
+    for place in large:
+        rows[place] = (*rows[place][:5], b"")
+    octets = marshal.dumps((batch.facts, rows, batch.ended, large, [len(each) for each in data]))
+    for each in (len(octets).to_bytes(_SIZE, "big"), octets, *data):
+        rest = memoryview(each)
+        while rest:
+            rest = rest[os.write(pipe, rest) :]
 
 
 def _fill(path: str, receive: int, reply: int) -> NoReturn:
@@ -177,17 +183,22 @@ def _read(pipe: FileIO) -> Batch | None:
     if octets is None:
         return None
     batch = Batch()
-    batch.facts, batch.rows, batch.ended = marshal.loads(octets)
+    batch.facts, batch.rows, batch.ended, large, sizes = marshal.loads(octets)
+    for place, count in zip(large, sizes, strict=True):
+        data = _take(pipe, count)
+        if data is None:
+            return None
+        batch.rows[place] = (*batch.rows[place][:5], data)
     return batch
 
 
-def _take(pipe: FileIO, count: int) -> bytearray | None:
+def _take(pipe: FileIO, count: int) -> bytes | None:
     """The next `count` octets; None where there are fewer."""
-    octets = bytearray(count)
-    rest = memoryview(octets)
-    while rest:
-        taken = pipe.readinto(rest)
-        if not taken:
+    pieces = []
+    while count:
+        piece = pipe.read(count)
+        if not piece:
             return None
-        rest = rest[taken:]
-    return octets
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces) if len(pieces) > 1 else pieces[0]

@@ -39,7 +39,6 @@ _UNTYPED = ("", "application/octet-stream")
 _MESSAGE = re.compile(rb"HTTP/[0-9]|[!-~]{1,32} [^\r\n]{1,8192} HTTP/[0-9]")
 _INTERIM = re.compile(rb"[\r\n]*HTTP/1\.[01] +1(?!01)[0-9][0-9]")
 _OURS = re.compile(rb"(?:\A|\n)software:[ \t]*httpwire\b", re.IGNORECASE)
-_HEAD_END = re.compile(rb"\n\r?\n")
 _REWRITTEN = re.compile(
     rb"\nx-(?:crawl|orig|archive-orig)-(?:content-encoding|transfer-encoding|content-length)[ \t]*:", re.IGNORECASE
 )
@@ -257,9 +256,7 @@ class _Exchanges:
             self._named[record.name] = exchange
             for name in record.concurrent:
                 self._wanted[name] = exchange
-        octets = record.peek()
-        end = _HEAD_END.search(octets)
-        head = octets[: end.end()] if end else octets
+        head = record.head()
         if _is_http2(head) or ("warc-protocol" in record.fields and _PROTOCOL2.search(record.fields["warc-protocol"])):
             exchange.reconstructed[costs.HTTP2] = None
         if record.kind != "request":

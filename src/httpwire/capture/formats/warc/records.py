@@ -39,6 +39,8 @@ _NAMES = {
     )
 }
 _LAST_YEAR = "2262"  # ns since 1970 are more than 63 bits
+_HEAD = 2048  # octets in which most heads are
+_HEAD_END = re.compile(rb"\n\r?\n")
 _AHEAD = 256 << 10  # octets of a block that come in its first piece: its HTTP header is among them
 
 
@@ -94,6 +96,15 @@ class Record:
     def peek(self) -> bytes:
         """The first octets of its block: all of a small one. Raises RecordingBroken, RecordingUnreadable."""
         return self._octets.peek(min(self.length, _AHEAD))
+
+    def head(self) -> bytes:
+        """The first octets of its block, up to an empty line, where it comes soon. Raises what `peek` does."""
+        first = self._octets.peek(min(self.length, _HEAD))  # of a long block no more is copied than has to be
+        end = _HEAD_END.search(first)
+        if not end and self.length > _HEAD:
+            first = self.peek()
+            end = _HEAD_END.search(first)
+        return first[: end.end()] if end else first
 
     def pieces(self) -> Iterator[bytes]:
         """Its block. Raises RecordingBroken, RecordingUnreadable; where it ends too early, after what is there."""
