@@ -68,8 +68,14 @@ class Query:
 
     def _fitting(self, capture: Capture, which: str, values: tuple[int, ...]) -> Iterator[Entry]:
         where = " AND ".join((which, *self._where))
-        for entry in capture.exchanges(where, (*values, *self._values)):
-            if all(search.fits(capture, entry) for search in self._searches):
+        found = capture.exchanges(where, (*values, *self._values))
+        if not self._searches:
+            yield from found
+            return
+        entries = list(found)
+        at_hand = capture.small(entries)
+        for entry in entries:
+            if all(search.fits(capture, entry, at_hand.get(entry.number)) for search in self._searches):
                 yield entry
 
 
