@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,11 @@ from hypothesis import strategies as st
 from stored import Step, get, index_of, make, octets, ok, one, rebuilt, rows, tell
 
 from httpwire.capture.model import EventKind, TlsFacts
+from httpwire.capture.store import companion
 from httpwire.capture.store.capture import Capture
 from httpwire.capture.store.checking import faults
 from httpwire.capture.store.chosen import Chosen
+from httpwire.capture.store.companion import Companion
 from httpwire.capture.store.connection import Connection
 from httpwire.capture.store.copying import Original, copy
 from httpwire.capture.store.removal import remove
@@ -588,6 +593,42 @@ def test_addresses_that_are_no_text_lose_nothing(tmp_path: Path, kind: type[Appe
         assert capture.count() == 1
         told = capture.facts(1)
         assert (told.client, told.server) == (r"unix:/tmp/\udcff", "unix:/tmp/é")
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+@settings(max_examples=20, phases=_PHASES)
+@given(_connections())
+def test_a_companion_writes_what_an_appender_does(processors: int, steps: list[Step]) -> None:
+    large = [(9, ">", get("/large")), (9, "<", ok(bytes(range(256)) * 9000)), (9, "end", b"")]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(companion, "_processors", lambda: processors)
+        path = Path(folder, "a.hwire")
+        with Companion(str(path)) as sink:
+            tell(sink, [*steps, *large], {})
+        made = make(Path(folder, "b.hwire"), [*steps, *large])
+        with sqlite3.connect(path) as one, sqlite3.connect(made) as other:
+            for table in ("connections", "events", "exchanges", "voids", "progress"):
+                query = f"SELECT * FROM {table} ORDER BY 1"
+                assert one.execute(query).fetchall() == other.execute(query).fetchall()
+
+
+def test_a_companion_that_is_killed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.hwire"
+    sink = Companion(str(path))
+    put_exchange(sink, ConnectionFacts(1), [get("/kept")], [ok()])
+    sink.flush()
+    while not index_of(path):
+        time.sleep(0.01)
+    os.kill(sink.process, signal.SIGKILL)
+    put_exchange(sink, ConnectionFacts(1), [get("/lost")], [ok()])
+    with pytest.raises(SaveFailed, match="Killed"):
+        sink.close()
+    assert index_of(path)[0][14] == "/kept"
+
+
+def test_what_a_companion_can_not_write_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SaveFailed), Companion(str(tmp_path / "a.hwire")) as sink:
+        sink.event(sink.open(ConnectionFacts(1)), 1 << 63, None, EventKind.END)
 
 
 def test_whatever_fails_on_the_writers_thread_reaches_the_caller(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Companion(Gatherer):
         super().__init__(path)
         open_for_writing(path, durable=False, alone=True).close()  # what hinders it is told at once
         self._filling: _Filling | None = None
-        self._child = 0
+        self.process = 0  #: its number, while there is one
         self._send = self._answer = -1
         if _processors() < 2 or not self._fork():
             self._filling = _Filling(path)
@@ -75,13 +75,13 @@ class Companion(Gatherer):
         receive, self._send = os.pipe()
         self._answer, reply = os.pipe()
         try:
-            self._child = os.fork()
+            self.process = os.fork()
         except OSError:
             for each in (receive, self._send, self._answer, reply):
                 os.close(each)
             self._send = self._answer = -1
             return False
-        if not self._child:
+        if not self.process:
             os.close(self._send)
             os.close(self._answer)
             _fill(self.path, receive, reply)
@@ -95,12 +95,12 @@ class Companion(Gatherer):
         if self._send >= 0:
             os.close(self._send)
             self._send = -1
-        if not self._child:
+        if not self.process:
             return
-        child, self._child = self._child, 0
+        process, self.process = self.process, 0
         with open(self._answer, "rb") as answer:
             told = answer.read()
-        _, status = os.waitpid(child, 0)
+        _, status = os.waitpid(process, 0)
         if told or status:
             killed = signal.strsignal(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ""
             raise SaveFailed(path=self.path, why=told.decode("utf-8", "replace") or killed)
