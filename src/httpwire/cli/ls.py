@@ -169,12 +169,12 @@ class _Run:
             self._console.draw(f"{what}  {done * 100 // max(1, whole)}%")
 
     def _take(self, entries: Iterator[Entry]) -> None:
+        waiting = self._waiting
         for entry in entries:
-            self._waiting.append(entry)
-            if len(self._waiting) >= _TOGETHER:
+            waiting.append(entry)
+            if len(waiting) >= _TOGETHER or time.monotonic() - self._written > _SOON:
                 self._write()
-            else:
-                self._soon()
+                waiting = self._waiting
 
     def _soon(self) -> None:
         """Write what has waited long enough."""

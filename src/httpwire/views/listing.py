@@ -103,6 +103,9 @@ class Table:
         self._widths = _fitted(widths, columns, longest) if columns else widths
         self._cut = bool(columns)
         self._columns = [(name, room) for name, room in self._widths.items() if room]
+        #: What makes a line of cells that are ASCII, and not longer than their columns; how long it then is.
+        self._form = _GAP.join(f"%({name}){room if name in _RIGHT else -room}s" for name, room in self._columns)
+        self._long = _total(self._widths)
 
     def _header(self, name: str) -> str:
         return "#" if name == "number" else self._tr(_HEADERS[name])
@@ -114,6 +117,8 @@ class Table:
     def row(self, entry: Entry, facts: ConnectionFacts | None) -> Line:
         """One exchange; `facts` are those of a connection whose octets were reconstructed."""
         cells = self._cells(entry, marked=bool(facts))
+        if self._plain and entry.complete and not entry.findings:  # as most are: there is nothing to be looked at again
+            return self._line(cells, {})
         styles = {
             "number": "label",
             "time": "mark",
@@ -148,6 +153,10 @@ class Table:
         }
 
     def _line(self, cells: dict[str, str], styles: dict[str, str]) -> Line:
+        if self._plain:
+            text = self._form % cells
+            if len(text) == self._long and text.isascii():
+                return [("", text)]
         texts = []
         for name, room in self._columns:
             text = cells[name]

@@ -6,6 +6,8 @@ reaches the output, so that nothing a peer sends can command a terminal.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 #: Spaces that Python does not call printable: those of Unicode's category Zs, of which U+3000 is that of Japanese.
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _NAMED = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x5C: "\\\\"}
@@ -48,6 +50,7 @@ def duration(ns: int) -> str:
     return f"{ns / 1_000_000_000:,.2f} s"
 
 
+@lru_cache(1024)
 def size(octets: float) -> str:
     """`octets` in the largest unit that leaves a whole number before the point."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -160,7 +160,7 @@ class Capture:
             for row in self._rows(f"{_EXCHANGE}{condition} ORDER BY number", tuple(values)):
                 if tuple(map(type, row)) not in _TYPES:
                     raise Contradiction
-                yield Entry(*row[:-1], tuple(row[-1].split()))
+                yield tuple.__new__(Entry, (*row[:-1], tuple(row[-1].split())))  # as Entry would: there may be millions
 
     def count(self, where: str = "", values: Iterable[object] = ()) -> int:
         """How many exchanges there are, of those for which `where` holds, as in `exchanges`."""
