@@ -103,7 +103,7 @@ class Table:
         self._widths = _fitted(widths, columns, longest) if columns else widths
         self._cut = bool(columns)
         self._columns = [(name, room) for name, room in self._widths.items() if room]
-        #: What makes a line of cells that are ASCII, and not longer than their columns; how long it then is.
+        #: What makes a line of cells that are ASCII, and how long it is where none is longer than its column.
         self._form = _GAP.join(f"%({name}){room if name in _RIGHT else -room}s" for name, room in self._columns)
         self._long = _total(self._widths)
 
@@ -155,7 +155,7 @@ class Table:
     def _line(self, cells: dict[str, str], styles: dict[str, str]) -> Line:
         if self._plain:
             text = self._form % cells
-            if len(text) == self._long and text.isascii():
+            if text.isascii() and (len(text) == self._long or not self._cut):
                 return [("", text)]
         texts = []
         for name, room in self._columns:

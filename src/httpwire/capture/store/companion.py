@@ -98,9 +98,11 @@ class Companion(Gatherer):
         if not self.process:
             return
         process, self.process = self.process, 0
-        with open(self._answer, "rb") as answer:
-            told = answer.read()
-        _, status = os.waitpid(process, 0)
+        try:
+            with open(self._answer, "rb") as answer:
+                told = answer.read()
+        finally:
+            _, status = os.waitpid(process, 0)  # also where this is broken off: until then the file is not ours
         if told or status:
             killed = signal.strsignal(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ""
             raise SaveFailed(path=self.path, why=told.decode("utf-8", "replace") or killed)

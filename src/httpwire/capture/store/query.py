@@ -8,6 +8,7 @@ then has its octets looked at. Arrivals gives them while the index is still bein
 from __future__ import annotations
 
 import time
+from itertools import islice
 
 from httpwire.capture.store.connection import UNDER_WAY
 from httpwire.capture.store.filters import condition_of
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from httpwire.capture.store.entry import Entry
 
 _SLICE = 20_000  # exchanges that are asked for at once
-_SEARCHED = 500  # where their octets are looked at
+_SEARCHED = 5_000  # where their octets are looked at
+_AT_HAND = 500  # of which the octets are held at once
 PATIENCE = 2_000  # later exchanges that one under way holds up while the index is being made
 _TOGETHER = 500  # numbers in one question
 _END = "SELECT max(number) FROM (SELECT number FROM exchanges WHERE number > ? AND number <= ? ORDER BY number LIMIT ?)"
@@ -72,11 +74,11 @@ class Query:
         if not self._searches:
             yield from found
             return
-        entries = list(found)
-        at_hand = capture.small(entries)
-        for entry in entries:
-            if all(search.fits(capture, entry, at_hand.get(entry.number)) for search in self._searches):
-                yield entry
+        while entries := list(islice(found, _AT_HAND)):
+            at_hand = capture.small(entries)
+            for entry in entries:
+                if all(search.fits(capture, entry, at_hand.get(entry.number)) for search in self._searches):
+                    yield entry
 
 
 class Arrivals:
