@@ -105,7 +105,10 @@ class _Exchange:
 
     def said(self, field: str) -> str:
         """What one of its records says."""
-        return next((record.fields[field] for record in self.records if field in record.fields), "")
+        for record in self.records:
+            if field in record.fields:
+                return record.fields[field]
+        return ""
 
     def facts(self) -> ConnectionFacts:
         server, target, tls = _ends(self)

@@ -82,7 +82,7 @@ class Record:
     @property
     def media_type(self) -> str:
         """Content-Type in lower case, without parameters."""
-        return self.fields.get("content-type", "").partition(";")[0].strip().lower()
+        return _media_type(self.fields.get("content-type", ""))
 
     @property
     def truncated(self) -> bool:
@@ -110,9 +110,10 @@ class Record:
         """Its block. Raises RecordingBroken, RecordingUnreadable; where it ends too early, after what is there."""
         check = self._check()
         left = self.length
-        self._octets.hold(min(left, _AHEAD))
+        octets = self._octets
+        octets.hold(min(left, _AHEAD))
         while left:
-            piece = self._octets.take(left)
+            piece = octets.take(left)
             if not piece:
                 raise self._source.broken(N_("it ends in the middle of a record"), self.offset)
             left -= len(piece)
@@ -190,6 +191,11 @@ def _usual_fields(text: str) -> dict[str, str] | None:
             return None
         fields[known] = value
     return fields if len(fields) == len(lines) - 3 and not lines[-1] and not lines[-2] else None
+
+
+@lru_cache(64)
+def _media_type(text: str) -> str:
+    return text.partition(";")[0].strip().lower()
 
 
 def moment(text: str) -> int:
