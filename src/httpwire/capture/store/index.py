@@ -128,20 +128,19 @@ class Index:
         indexed, generation = self._db.execute("SELECT indexed, generation FROM progress").fetchone()
         return indexed, generation
 
-    def follow(self, first: int, events: list[Event], began: dict[int, int]) -> bool:
-        """Read events that were appended just now in the open transaction, from the id `first` on; `began` tells
-        when the connections that are new in them began. Tells whether they were read: the index has to be up to date
-        before. Raises sqlite3.Error."""
+    def follow(self, first: int, events: list[Event], began: dict[int, int]) -> None:
+        """Read events that were appended just now in the open transaction, from the id `first` on; `began` tells when the
+        connections that are new in them began. Where those before them were not read, `update` reads all of them later.
+        Raises sqlite3.Error."""
         self._catch_up()
         if self._at[0] != first - 1:
-            return False
+            return
         self._begun = {number: (at_ns, None) for number, at_ns in began.items()}
         self._take(
             (event, number, direction, kind, at, start, len(data), data)
             for event, (number, direction, kind, at, start, data) in enumerate(events, first)
         )
         self._commit(first + len(events) - 1)
-        return True
 
     def _catch_up(self) -> None:
         """Forget what was read, if another process was here."""
