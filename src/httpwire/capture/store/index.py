@@ -129,9 +129,9 @@ class Index:
         return indexed, generation
 
     def follow(self, first: int, events: list[Event], began: dict[int, int]) -> None:
-        """Read events that were appended just now in the open transaction, from the id `first` on; `began` tells when the
-        connections that are new in them began. Where those before them were not read, `update` reads all of them later.
-        Raises sqlite3.Error."""
+        """Read events that were appended just now in the open transaction, from the id `first` on; `began` tells when
+        the connections that are new in them began. Where those before them were not read, `update` reads all of them
+        later. Raises sqlite3.Error."""
         self._catch_up()
         if self._at[0] != first - 1:
             return
