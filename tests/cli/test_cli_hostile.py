@@ -125,6 +125,17 @@ class TestCaptures:
         assert ran.status == 65
         assert failure(ran).startswith("httpwire: d.hwire.gz is damaged at byte 60")
 
+    @pytest.mark.parametrize("value", ["'text'", "5"])
+    def test_values_that_a_search_meets(self, httpwire: Command, tmp_path: Path, value: str) -> None:
+        path = str(_capture(tmp_path / "a.hwire"))
+        assert httpwire("index", "a.hwire").status == 0
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute(f"UPDATE events SET data = {value} WHERE kind = 0")
+            db.commit()
+        ran = httpwire("ls", "a.hwire", "bytes=GET")
+        assert ran.status == 65
+        assert "a.hwire is damaged" in failure(ran)
+
     @pytest.mark.parametrize(
         ("harm", "status"),
         [

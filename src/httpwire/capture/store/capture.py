@@ -195,9 +195,12 @@ class Capture:
         }
         for direction in Direction:
             which = _PIECES.format(DIRECTIONS[direction], direction.value, ", ".join("?" * len(few)))
-            for number, start, data in self._rows(which, tuple(few)):
-                first, stop = few[number].place(direction)
-                found[number][direction].append(data[max(first - start, 0) : max(stop - start, 0)])
+            with reading(self.db, self.path):
+                for number, start, data in self.db.execute(which, tuple(few)):
+                    if type(data) is not bytes:
+                        raise Contradiction
+                    first, stop = few[number].place(direction)
+                    found[number][direction].append(data[max(first - start, 0) : max(stop - start, 0)])
         return {number: {side: b"".join(pieces) for side, pieces in sides.items()} for number, sides in found.items()}
 
     def gaps(self, entry: Entry, direction: Direction) -> tuple[tuple[int, int], ...]:
