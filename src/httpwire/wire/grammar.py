@@ -30,6 +30,10 @@ _PRODUCTIONS = {
     # Heads without any deviation of form, whole. No octet of them can be matched in two ways.
     "CLEAN_REQUEST": rb"(%s) ([\x21-\x7e]+) (HTTP/[1-9]\.[0-9])\r\n%s" % (_TOKEN, _CLEAN_FIELDS),
     "CLEAN_RESPONSE": rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3}) ([\t\x20-\x7e\x80-\xff]*)\r\n%s" % _CLEAN_FIELDS,
+    # Those of plain messages (wire/plain): a request for a path, by a method that is not CONNECT; a final response.
+    "PLAIN_REQUEST": rb"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (/[\x21\x22\x24-\x7e]*) HTTP/1\.[01]\r\n"
+    + _CLEAN_FIELDS,
+    "PLAIN_RESPONSE": rb"HTTP/1\.[01] ([2-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*\r\n" + _CLEAN_FIELDS,
     "FORBIDDEN": rb"[\x00-\x08\x0a-\x1f\x7f]",  # not in a field value: RFC 9110 5.5
     "FOLD": rb"\r?\n[ \t]+",  # obs-fold: RFC 9112 5.2
     "HEAD_END": rb"\n\r?\n",  # the blank line, bare LF tolerated: RFC 9112 2.1, 2.2

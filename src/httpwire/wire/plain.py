@@ -7,15 +7,9 @@ same, as a test sees, and makes an object for everything, which takes three time
 
 from __future__ import annotations
 
-import re
-
 from httpwire.wire import grammar
 from httpwire.wire.framing import Rule
 
-_FIELDS = rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
-#: Methods that are not CONNECT, and a target that is the path of an origin server.
-_REQUEST = re.compile(rb"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (/[\x21\x22\x24-\x7e]*) HTTP/1\.[01]\r\n" + _FIELDS)
-_RESPONSE = re.compile(rb"HTTP/1\.[01] ([2-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*\r\n" + _FIELDS)
 _DIGITS = 18  # of a length: what has more may be too large
 
 #: Method, target, host in lower case, octets of the head, octets of content.
@@ -26,7 +20,7 @@ Response = tuple[int, bytes, int, int, Rule]
 
 def plain_request(octets: bytes) -> Request | None:
     """The request that is all of `octets`."""
-    head = _REQUEST.match(octets)
+    head = grammar.PLAIN_REQUEST.match(octets)
     if not head:
         return None
     method, target = head.groups()
@@ -43,7 +37,7 @@ def plain_request(octets: bytes) -> Request | None:
 
 def plain_response(octets: bytes, method: bytes) -> Response | None:
     """The final response with which `octets` begin, to a request with `method`."""
-    head = _RESPONSE.match(octets)
+    head = grammar.PLAIN_RESPONSE.match(octets)
     if not head:
         return None
     end = head.end()

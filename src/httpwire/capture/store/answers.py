@@ -117,7 +117,7 @@ class StoredAnswers(Answers):
         """The exchanges behind number `after` for a method, a target, and a host or any, in order."""
         method, target, host = asked
         where = f"asked = ? AND method = ? AND number > ? AND {self._where}"
-        key = asked_for(method.decode("latin-1"), target.decode("latin-1"))
+        key = asked_for(method, target)
         for entry in self._capture.exchanges(where, (key, method.decode("latin-1"), after, *self._values)):
             own = entry.host.encode("latin-1")
             if host in (None, own) and origin_form(method, entry.target.encode("latin-1"), own)[0] == target:

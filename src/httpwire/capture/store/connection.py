@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import deque
-from zlib import crc32
 
 from httpwire.capture.answers import asked_of
 from httpwire.capture.model import Ending, missing
 from httpwire.capture.store.schema import ENDED, GAP, SEGMENT, SENT_ALL, asked_for
+from httpwire.wire import grammar
 from httpwire.wire.deviations import OCTETS_MISSING, TLS_TRUNCATED
 from httpwire.wire.element import Direction
 from httpwire.wire.exchange import Conversation, Exchange, Outcome
@@ -25,6 +25,7 @@ from httpwire.wire.plain import plain_request, plain_response
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from typing import Any
 
     from httpwire.wire.head import Head
     from httpwire.wire.message import Message
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     #: A plain request: its octets, when they went (ns since the connection began), what is told of it.
     _Asked = tuple[bytes, int, Request]
     #: The values of a row of `exchanges`.
-    Row = tuple[object, ...]
+    Row = tuple[Any, ...]
 
 UNDER_WAY = "under way"
 FIRST = 8192  # octets of an event that are read along with it: where a head is, it is mostly in them
@@ -45,7 +46,6 @@ _LATEST = (1 << 63) - 1  # ns: what SQLite can hold
 _LARGEST = (1 << 31) - 1  # octets: likewise
 _ENDLESS = 1 << 40  # octets: no length that is announced, but all that comes
 _REQUEST = re.compile(rb"[A-Z][A-Z-]{1,20} (?:/|\*|[a-z]+://|[^ /]+:[0-9]+ )")  # how what follows a gap can be known
-_MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _COMPLETE = Outcome.COMPLETE.value
 
 
@@ -103,7 +103,7 @@ class Connection:
     def go_on(self, event: int, sent: int, received: int, last: Row | None) -> None:
         """Begin behind an event, so many octets of each direction, and the exchange `last`."""
         self.kept = True
-        self.resume = event, sent, received, last[0] if last else 0  # type: ignore[assignment]  # the number
+        self.resume = event, sent, received, last[0] if last else 0
         self._sent = self._request_stop = sent
         self._received = self._response_stop = received
         self._counted = 1 if last or sent or received else 0
@@ -116,7 +116,7 @@ class Connection:
                 if self._conversation or not self._take_plain(direction, at, start, size, data):
                     self._segment(event, direction, at, start, size, data)
                 if self._is_quiet():
-                    self.resume = event, self._sent, self._received, self.last[0] if self.last else 0  # type: ignore[assignment]  # its number
+                    self.resume = event, self._sent, self._received, self.last[0] if self.last else 0
         elif kind == SENT_ALL:
             self._sent_all = True
             if self._conversation:
@@ -171,9 +171,10 @@ class Connection:
         if asked:
             if not direction or start != self._received or data is None:
                 return False
-            response = plain_response(data, asked[2][0])
+            _, asked_at, (method, *_) = asked
+            response = plain_response(data, method)
             left = response[2] + response[3] - size if response else -1
-            if not response or left < 0 or not 0 <= asked[1] <= at:
+            if not response or left < 0 or not 0 <= asked_at <= at:
                 return False
             self._received += size
             if left:
@@ -199,7 +200,7 @@ class Connection:
         """Write down an exchange that went the short way, as `_row` would. The answer came from `first` to `last`."""
         _, at, (method, target, host, _, asked_with) = asked
         status, kind, _, content, rule = response
-        media = _MEDIA_TYPE.match(kind)
+        media = grammar.MEDIA_TYPE.match(kind)
         number = self._numbers.popleft()
         row: Row = (
             number,
@@ -223,7 +224,7 @@ class Connection:
             _COMPLETE,
             rule.id,
             "",
-            crc32(b"%b %b" % (method, target)),
+            asked_for(method, target),
         )
         self._request_stop, self._response_stop = self._sent, self._received
         self._ledger.rows[number] = self.last = row
@@ -236,7 +237,8 @@ class Connection:
         asked, answer = self._asked, self._answer
         self._asked = self._answer = None
         if asked:
-            conversation.sent(asked[0], asked[1])
+            octets, at, _ = asked
+            conversation.sent(octets, at)
             self._counted = conversation.opened
         if self._sent_all:
             conversation.sent_all()
@@ -426,7 +428,7 @@ class Connection:
             outcome or exchange.outcome.value,
             response.framing.rule.id if response and response.framing else "",
             _words((*(finding.deviation.id for finding in exchange.findings), *more)),
-            asked_for(method.decode("latin-1"), target.decode("latin-1")),
+            asked_for(method, target),
         )
         self._ledger.rows[number] = self.last = row
         self._request_stop, self._response_stop = sent, received
@@ -459,7 +461,7 @@ class Connection:
         if no_final and not row[16]:
             row[5] = row[6]
         row[20] = _words((*str(row[20]).split(), *more))
-        self._ledger.rows[row[0]] = tuple(row)  # type: ignore[index]  # the number
+        self._ledger.rows[row[0]] = tuple(row)
 
 
 class _Answer:
@@ -499,7 +501,7 @@ def _held(ns: int) -> int:
 def _type_of(answer: Head | None) -> str:
     """The media type, without parameters, of an answer with this head."""
     values = answer.values(b"content-type") if answer else []
-    found = _MEDIA_TYPE.match(values[0]) if values else None
+    found = grammar.MEDIA_TYPE.match(values[0]) if values else None
     return found[0].decode("ascii").lower() if found else ""
 
 

@@ -122,9 +122,9 @@ _BY_ASKED = "CREATE INDEX exchanges_by_asked ON exchanges (asked)"
 _BY_CONNECTION = "CREATE INDEX exchanges_by_connection ON exchanges (connection)"
 
 
-def asked_for(method: str, target: str) -> int:
+def asked_for(method: bytes, target: bytes) -> int:
     """A number for a method and a target, by which exchanges are found fast; others may have the same."""
-    return crc32(f"{method} {target}".encode("latin-1", "replace"))
+    return crc32(b"%b %b" % (method, target))
 
 
 def open_for_writing(path: str, *, durable: bool, alone: bool = False) -> sqlite3.Connection:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from itertools import chain
 
+from httpwire.capture.raw import Outgoing
 from httpwire.language import N_
 from httpwire.wire import grammar
 from httpwire.wire.element import Direction
@@ -21,13 +21,11 @@ from httpwire.wire.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
-    from httpwire.capture.raw import Outgoing
     from httpwire.capture.store.capture import Capture
     from httpwire.capture.store.entry import Entry
     from httpwire.wire.fields import FieldLine
-    from httpwire.wire.stream import Event
 
 WINDOW = 1 << 20
 OVERLAP = 64 << 10
@@ -67,30 +65,20 @@ class Search:
     def fits(self, capture: Capture, entry: Entry, held: dict[Direction, bytes] | None) -> bool:
         """Whether `entry` is one of those that are looked for; `held` are its octets, where they are at hand. Raises
         RecordingUnreadable, RecordingBroken."""
-        found = any(
-            self._is_in(held[direction], direction, entry)
-            if held
-            else self._found(capture.octets(entry, direction), direction, entry)
-            for direction in self._directions
-        )
+        found = any(self._found(capture, entry, direction, held) for direction in self._directions)
         return found is self._wanted
 
-    def _is_in(self, octets: bytes, direction: Direction, entry: Entry) -> bool:
-        if self._octets is not None:
-            return self._octets in octets
-        if self._expression:
-            return self._expression.search(octets) is not None
-        small = octets.lower()
-        if not all(part in small for part in self._parts):
-            return False
-        return any(self._is_it(line) for line in _field_lines(lambda stream: [stream.feed(octets)], direction, entry))
-
-    def _found(self, source: Outgoing, direction: Direction, entry: Entry) -> bool:
+    def _found(self, capture: Capture, entry: Entry, direction: Direction, held: dict[Direction, bytes] | None) -> bool:
+        if held and self._parts:
+            small = held[direction].lower()
+            if not all(part in small for part in self._parts):
+                return False
+        source = Outgoing.from_bytes(held[direction]) if held else capture.octets(entry, direction)
         if self._octets is not None:
             return has_octets(source.blocks(), self._octets)
         if self._expression:
             return has_match(source.blocks(), self._expression)
-        return any(self._is_it(line) for line in _field_lines(source.shown_to, direction, entry))
+        return any(self._is_it(line) for line in _field_lines(source, direction, entry.method.encode("latin-1")))
 
     def _is_it(self, line: FieldLine) -> bool:
         if line.name.lower() != self._name:
@@ -130,24 +118,22 @@ def has_match(
     return expression.search(held, begin) is not None
 
 
-def _field_lines(
-    shown_to: Callable[[Stream], Iterable[list[Event]]], direction: Direction, entry: Entry
-) -> Iterator[FieldLine]:
+def _field_lines(source: Outgoing, direction: Direction, method: bytes) -> Iterator[FieldLine]:
     """The fields and trailers of each message, as the parser reads them."""
     request = direction is Direction.REQUEST
-    method = entry.method.encode("latin-1")
     stream = Stream(direction) if request else Stream(direction, methods=deque((method or None,)))
     last = (stream.feed_eof() for _ in range(1))
     head: Head | None = None
-    for events in chain(shown_to(stream), last):
-        for event in events:
-            if isinstance(event, Head):
-                head = event
-                yield from event.fields
-            elif isinstance(event, Message):
-                if event.head and event.head is not head:
-                    yield from event.head.fields
-                yield from event.trailers
+    for part in (source.shown_to(stream), last):
+        for events in part:
+            for event in events:
+                if isinstance(event, Head):
+                    head = event
+                    yield from event.fields
+                elif isinstance(event, Message):
+                    if event.head and event.head is not head:
+                        yield from event.head.fields
+                    yield from event.trailers
 
 
 def _unescaped(value: bytes) -> bytes:

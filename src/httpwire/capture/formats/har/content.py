@@ -87,7 +87,7 @@ class Body:
             return False
         self.octets = octets
         self.text = check.finish() if check else "utf-8"
-        self._blocks = blocks if held is None else lambda whole=tuple(held): whole  # type: ignore[misc]
+        self._blocks = blocks if held is None else lambda whole=tuple(held): whole  # type: ignore[misc]  # a default binds it
         return True
 
     def json(self) -> Iterator[str]:

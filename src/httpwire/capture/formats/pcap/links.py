@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ETHERNET = 1
-RAW = frozenset((12, 14, 101, 228))  #: nothing before the IP header
 NO_IP, UNKNOWN = -1, -2
 
-_IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
+IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
 _VLAN = (b"\x81\x00", b"\x88\xa8", b"\x91\x00", b"\x92\x00")  # 802.1Q, 802.1ad, and what was used before it
 _PPPOE = b"\x88\x64"
 _PPP = (b"\x00\x21", b"\x00\x57")
@@ -35,7 +34,7 @@ def _behind_type(data: bytes, at: int) -> int:
     """Where IP begins, behind the EtherType at `at` and all tags."""
     for _ in range(8):  # tags are two at most; more than a few are an attack
         kind = data[at : at + 2]
-        if kind in (_IPV4, _IPV6):
+        if kind in (IPV4, _IPV6):
             return at + 2
         if kind == _PPPOE:
             return _ppp(data, at + 8)
@@ -43,7 +42,7 @@ def _behind_type(data: bytes, at: int) -> int:
             break
         at += 4
     if len(kind) == 2 and kind < b"\x06\x00" and data[at + 2 : at + 8] == _SNAP:
-        return at + 10 if data[at + 8 : at + 10] in (_IPV4, _IPV6) else NO_IP
+        return at + 10 if data[at + 8 : at + 10] in (IPV4, _IPV6) else NO_IP
     return NO_IP
 
 
@@ -67,13 +66,13 @@ def _cooked_2(data: bytes, start: int) -> int:
     kind = data[start : start + 2]
     if kind in _VLAN:
         return _behind_type(data, start + 22)
-    return start + 20 if kind in (_IPV4, _IPV6) else NO_IP
+    return start + 20 if kind in (IPV4, _IPV6) else NO_IP
 
 
 def _ppp(data: bytes, start: int) -> int:
     if data[start : start + 2] in (b"\xff\x03", b"\x0f\x00", b"\x8f\x00"):  # RFC 1662's address and control; Cisco's
         start += 2
-        if data[start : start + 2] in (_IPV4, _IPV6):
+        if data[start : start + 2] in (IPV4, _IPV6):
             return start + 2
     return start + 2 if data[start : start + 2] in _PPP else NO_IP
 
@@ -98,3 +97,5 @@ _LINKS: dict[int, Callable[[bytes, int], int]] = {
     229: _raw,
     276: _cooked_2,
 }
+#: Those that have nothing before the IP header.
+RAW = frozenset(link for link, reader in _LINKS.items() if reader is _raw)

@@ -182,9 +182,7 @@ class Packets:
                 ):
                     self.remark = b""
                     interface = interfaces[number]
-                    last = (high << 32 | low) * interface.factor + interface.offset
-                    if interface.divisor != 1 or not 0 <= last < _LATEST:
-                        last = interface.time(high << 32 | low)
+                    last = interface.time(high << 32 | low)
                     start = at + 28
                     at = stop
                     yield last, interface.link, data, start, start + caught, size
@@ -282,28 +280,27 @@ def _remark(order: str, data: bytes, at: int, stop: int) -> bytes:
 
 
 class _Interface:
-    """What an Interface Description Block says: `link`, `snap` (octets taken of a packet, 0: all), and that a packet's
-    time in ns is its units times `factor` by `divisor`, plus `offset`."""
+    """What an Interface Description Block says: `link`, `snap` (octets taken of a packet, 0: all)."""
 
     def __init__(self, order: str, block: bytes) -> None:
         self.link, self.snap = Struct(order + "HxxI").unpack_from(block)
-        self.factor, self.divisor, self.offset = 1000, 1, 0
+        self._factor, self._divisor, self._offset = 1000, 1, 0
         for code, value in _options(order, block, 8, len(block)):
             if code == _RESOLUTION and value:
                 self._resolve(value[0])
             elif code == _SHIFT and len(value) == 8:
-                self.offset = Struct(order + "q").unpack(value)[0] * 1_000_000_000
+                self._offset = Struct(order + "q").unpack(value)[0] * 1_000_000_000
 
     def _resolve(self, resolution: int) -> None:
         """The unit of time: 10 to the power of minus `resolution` seconds; of 2, where the first bit is set."""
         if resolution & 0x80:
-            self.factor, self.divisor = 1_000_000_000, 1 << (resolution & 0x7F)
+            self._factor, self._divisor = 1_000_000_000, 1 << (resolution & 0x7F)
         elif resolution <= 9:
-            self.factor, self.divisor = int(10 ** (9 - resolution)), 1
+            self._factor, self._divisor = int(10 ** (9 - resolution)), 1
         else:
-            self.factor, self.divisor = 1, int(10 ** (resolution - 9))
+            self._factor, self._divisor = 1, int(10 ** (resolution - 9))
 
     def time(self, units: int) -> int:
         """ns since 1970."""
-        moment = units * self.factor // self.divisor + self.offset
+        moment = units * self._factor // self._divisor + self._offset
         return moment if 0 <= moment < _LATEST else 0 if moment < 0 else _LATEST

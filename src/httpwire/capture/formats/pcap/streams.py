@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from struct import Struct
 
 from httpwire.capture.formats.pcap.flows import Book, Flow
-from httpwire.capture.formats.pcap.links import ETHERNET, RAW
+from httpwire.capture.formats.pcap.links import ETHERNET, IPV4, RAW
 from httpwire.capture.formats.pcap.network import Network
 from httpwire.capture.formats.pcap.reassembly import ALL, HALF, RECENT, STRAY, Reassembly, Side
 from httpwire.capture.model import Ending, EventKind
@@ -36,7 +36,6 @@ _CLOSED = 4096  # that are remembered, so that what still comes for them is no n
 #: sequence number, acknowledgement, offset, flags
 _PLAIN = Struct(">BxHxxHxB2x12sIIBB")
 _ETHERNET_HEADER = 14
-_IPV4 = b"\x08\x00"
 
 
 class Streams:
@@ -60,8 +59,9 @@ class Streams:
         for packet in packets:
             at, link, data, start, stop, size = packet
             said = packets.remark
-            ip = start if link in RAW else start + _ETHERNET_HEADER
-            if stop - ip >= _PLAIN.size and (link in RAW or (link == ETHERNET and data[ip - 2 : ip] == _IPV4)):
+            raw = link in RAW
+            ip = start if raw else start + _ETHERNET_HEADER
+            if stop - ip >= _PLAIN.size and (raw or (link == ETHERNET and data[ip - 2 : ip] == IPV4)):
                 version, total, fragment, protocol, key, sequence, acknowledged, offset, flags = plain(data, ip)
                 first, end = ip + 20 + (offset >> 4) * 4, ip + total
                 usual = version == 0x45 and protocol == 6 and not fragment & 0x3FFF and ip + 40 <= first <= end

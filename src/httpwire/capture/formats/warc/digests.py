@@ -11,6 +11,7 @@ import hashlib
 import re
 from base64 import b64decode
 
+from httpwire.wire import grammar
 from httpwire.wire.buffer import Buffer
 from httpwire.wire.content import ChunkReader, Limits, Lost
 
@@ -29,14 +30,16 @@ _ALGORITHMS: dict[str, Callable[..., _Hash]] = {
 }
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+")
-_BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567abcdefghijklmnopqrstuvwxyz"
-#: For each octet what int() is to read in its place: a digit of base 32, or what is none.
-_DIGITS = bytes(
-    b"0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop"[_BASE32.index(octet)] if octet in _BASE32 else 63
-    for octet in range(256)
+_BASE32 = dict(
+    zip(
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567abcdefghijklmnopqrstuvwxyz",
+        b"0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop",
+        strict=True,
+    )
 )
+#: For each octet what int() is to read in its place: a digit of base 32, or what is none.
+_DIGITS = bytes(_BASE32.get(octet, ord("?")) for octet in range(256))
 _URL_SAFE = str.maketrans("-_", "+/")
-_HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNKED = re.compile(rb"\ntransfer-encoding[ \t]*:[^\n]*chunked", re.IGNORECASE)
 
 
@@ -90,7 +93,7 @@ class Check:
         start = 0
         if not self._begun:
             self._begun = True
-            end = _HEAD_END.search(octets)
+            end = grammar.HEAD_END.search(octets)
             if not end:
                 self._payload = None  # so large a header, or none: what the payload is, is anyone's guess
                 return

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from httpwire.capture.formats.warc.digests import Check
 from httpwire.language import N_
+from httpwire.wire import grammar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _NAMES = {
 }
 _LAST_YEAR = "2262"  # ns since 1970 are more than 63 bits
 _HEAD = 2048  # octets in which most heads are
-_HEAD_END = re.compile(rb"\n\r?\n")
 _AHEAD = 256 << 10  # octets of a block that come in its first piece: its HTTP header is among them
 
 
@@ -100,10 +100,10 @@ class Record:
     def head(self) -> bytes:
         """The first octets of its block, up to an empty line, where it comes soon. Raises what `peek` does."""
         first = self._octets.peek(min(self.length, _HEAD))  # of a long block no more is copied than has to be
-        end = _HEAD_END.search(first)
+        end = grammar.HEAD_END.search(first)
         if not end and self.length > _HEAD:
             first = self.peek()
-            end = _HEAD_END.search(first)
+            end = grammar.HEAD_END.search(first)
         return first[: end.end()] if end else first
 
     def pieces(self) -> Iterator[bytes]:
